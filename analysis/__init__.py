@@ -1,0 +1,1 @@
+"""Reads run folders and says what they show: metrics, intervals, verdicts, charts, a report."""

@@ -1,0 +1,87 @@
+"""A cell: what one arm did in one phase of one block, reduced to a few numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from loadtests.histogram import Histogram
+from loadtests.model import EndpointRecord, PhaseKind, SliceRecord
+
+QUANTILES = (0.5, 0.95, 0.99, 0.999)
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Totals over slices. A CPU total is None when any of them could not read it."""
+
+    duration_s: float = 0.0
+    requests: int = 0
+    ok: int = 0
+    completed: int = 0
+    wire_bytes: int = 0
+    cpu_server_s: float | None = 0.0
+    cpu_store_s: float | None = 0.0
+    cpu_generator_s: float | None = 0.0
+
+    def plus(self, record: SliceRecord) -> Sums:
+        endpoints = record.endpoints.values()
+        return Sums(
+            duration_s=self.duration_s + record.duration_s,
+            requests=self.requests + sum(requests(endpoint) for endpoint in endpoints),
+            ok=self.ok + sum(ok_requests(endpoint) for endpoint in endpoints),
+            completed=self.completed + record.completed,
+            wire_bytes=self.wire_bytes + record.wire_bytes.sent + record.wire_bytes.received,
+            cpu_server_s=_sum(self.cpu_server_s, record.cpu_s.server),
+            cpu_store_s=_sum(self.cpu_store_s, record.cpu_s.store),
+            cpu_generator_s=_sum(self.cpu_generator_s, record.cpu_s.generator),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Response times of one endpoint: how many, and the quantiles of `QUANTILES` in ms."""
+
+    samples: int
+    quantiles_ms: Mapping[float, float]
+
+    @classmethod
+    def of(cls, histogram: Histogram) -> Latency:
+        values_ns = histogram.quantiles_ns(QUANTILES)
+        pairs = zip(QUANTILES, values_ns, strict=True)
+        return cls(histogram.count, {q: ns / 1e6 for q, ns in pairs if ns is not None})
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """An arm in a phase of a block; `phase` and `kind` are None for facts outside every phase.
+
+    `lags_s` holds `lag_high_s` of every replica-trial whose revocation was acknowledged, None
+    for a replica that never refused.
+    """
+
+    block: int
+    arm: str
+    phase: str | None = None
+    kind: PhaseKind | None = None
+    sums: Sums = Sums()
+    latency: Mapping[str, Latency] = field(default_factory=dict)
+    lags_s: tuple[float | None, ...] = ()
+    store_bytes_per_login: float | None = None
+
+
+def requests(endpoint: EndpointRecord) -> int:
+    return sum(endpoint.outcomes.values())
+
+
+def ok_requests(endpoint: EndpointRecord) -> int:
+    """Requests answered 2xx; an outcome is an HTTP status or the name of a failure."""
+    return sum(n for outcome, n in endpoint.outcomes.items() if _is_2xx(outcome))
+
+
+def _is_2xx(outcome: str) -> bool:
+    return len(outcome) == 3 and outcome.isdecimal() and outcome.startswith("2")
+
+
+def _sum(total: float | None, more: float | None) -> float | None:
+    return None if total is None or more is None else total + more

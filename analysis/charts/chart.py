@@ -1,0 +1,113 @@
+"""What a chart is: a function from what was measured to a figure, its docstring the caption."""
+
+from __future__ import annotations
+
+import inspect
+import io
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from analysis.reading import Reading
+from analysis.results import Result
+from analysis.style import RC, ArmStyle, styles_of
+from loadtests.model import Phase, PhaseKind
+
+
+class NothingToDrawError(Exception):
+    """The run holds no data for a chart; the message says what is missing."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What every chart is drawn from."""
+
+    reading: Reading
+    results: tuple[Result, ...]
+
+    @cached_property
+    def styles(self) -> Mapping[str, ArmStyle]:
+        return styles_of(self.reading.experiment.arms)
+
+    def phases(self, kind: PhaseKind) -> list[Phase]:
+        return [phase for phase in self.reading.experiment.phases if phase.kind == kind]
+
+    def results_for(self, metric: str, phase: str) -> list[Result]:
+        """One result an arm that has a value, in the order of the arms."""
+        return [
+            result
+            for result in self.results
+            if (result.metric.name, result.phase) == (metric, phase) and result.value is not None
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A named drawing; `title` and `caption` come from the function's docstring."""
+
+    name: str
+    title: str
+    caption: str
+    draw: Callable[[Measured], Figure]
+
+    def render(self, measured: Measured) -> Picture:
+        """Raises NothingToDrawError when the run has no data for it."""
+        # matplotlib types its settings as a closed set of literals.
+        settings: Any = RC
+        with mpl.rc_context(settings):
+            figure = self.draw(measured)
+            return Picture(self, _saved_svg(figure), _saved_png(figure))
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A chart as drawn: a standalone SVG document and a PNG."""
+
+    chart: Chart
+    svg: str
+    png: bytes
+
+    @property
+    def inline_svg(self) -> str:
+        """The SVG element alone, for a page: ids made its own, nothing that names a network."""
+        prefix = f"{self.chart.name}-"
+        svg = self.svg[self.svg.index("<svg") :]
+        svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+        svg = re.sub(r'\sxmlns(:\w+)?="[^"]*"', "", svg)
+        svg = re.sub(r'\bid="', f'id="{prefix}', svg)
+        svg = re.sub(r'href="#', f'href="#{prefix}', svg)
+        svg = svg.replace("url(#", f"url(#{prefix}")
+        return re.sub(r'^<svg width="[^"]*" height="[^"]*"', "<svg", _size_first(svg))
+
+
+def chart(draw: Callable[[Measured], Figure]) -> Chart:
+    """Makes a chart of a function: its name, the docstring's first line, and the rest of it."""
+    title, _, caption = inspect.cleandoc(draw.__doc__ or "").partition("\n")
+    if not caption.strip():
+        raise TypeError(f"{draw.__name__}: a chart's docstring holds its title and its caption")
+    return Chart(draw.__name__, title.rstrip("."), " ".join(caption.split()), draw)
+
+
+def _size_first(svg: str) -> str:
+    """The root's size attributes moved to its front, where they can be dropped."""
+    root, rest = svg.split(">", 1)
+    size = re.findall(r'\s((?:width|height)="[^"]*")', root)
+    bare = re.sub(r'\s(?:width|height)="[^"]*"', "", root).removeprefix("<svg")
+    return f"<svg {' '.join(reversed(sorted(size)))}{bare}>{rest}"
+
+
+def _saved_svg(figure: Figure) -> str:
+    file = io.StringIO()
+    figure.savefig(file, format="svg", metadata={"Date": None})
+    return file.getvalue()
+
+
+def _saved_png(figure: Figure) -> bytes:
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=150)
+    return file.getvalue()

@@ -1,0 +1,119 @@
+"""Arm against arm: ratios paired by block, judged against what two copies of one arm differ by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from analysis.metrics import Metric
+from analysis.results import Result
+from analysis.stats import Interval, Judgement, judge, log_ratio_interval, noise_floor
+from loadtests.model import CONTROL_SUFFIX, Experiment
+
+Place = tuple[str | None, str | None, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A row of summary.json's `comparisons`: candidate ÷ reference, with its 95% interval.
+
+    `ratio` is None where there is none to take, and `reason` says why a verdict is inconclusive.
+    """
+
+    phase: str | None
+    scenario: str | None
+    endpoint: str | None
+    metric: Metric
+    reference: str
+    candidate: str
+    ratio: float | None
+    low: float | None
+    high: float | None
+    verdict: str
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """A row of `aa_floor`: the largest |ln ratio| that the A/A control leaves possible, or None
+    when it could not be had."""
+
+    phase: str | None
+    endpoint: str | None
+    metric: Metric
+    value: float | None
+
+
+def floors_of(results: Sequence[Result]) -> Iterator[Floor]:
+    """A floor for every place in which an arm and its control both have a result."""
+    by_arm = {(_place(result), result.arm): result for result in results}
+    for (place, arm), control in by_arm.items():
+        original = by_arm.get((place, arm.removesuffix(CONTROL_SUFFIX)))
+        if arm.endswith(CONTROL_SUFFIX) and original is not None and control.metric.compared:
+            interval = _paired(original, control)
+            value = None if isinstance(interval, str) else noise_floor(interval)
+            yield Floor(control.phase, control.endpoint, control.metric, value)
+
+
+def comparisons_of(
+    experiment: Experiment, results: Sequence[Result], floors: Iterable[Floor]
+) -> Iterator[Comparison]:
+    """Every pair of arms in every place that both have; the reference arm comes first in its."""
+    floor_at = {(floor.phase, floor.endpoint, floor.metric.name): floor.value for floor in floors}
+    places: dict[Place, dict[str, Result]] = {}
+    for result in results:
+        if result.metric.compared:
+            places.setdefault(_place(result), {})[result.arm] = result
+    for place, by_arm in places.items():
+        for reference, candidate in pairs(experiment):
+            if reference in by_arm and candidate in by_arm:
+                yield _compare(by_arm[reference], by_arm[candidate], floor_at.get(place))
+
+
+def pairs(experiment: Experiment) -> list[tuple[str, str]]:
+    """Unordered pairs of the arms that are no control, the reference first where it takes part."""
+    names = [arm.name for arm in experiment.arms if not arm.is_control]
+    names.sort(key=lambda name: name != experiment.reference)
+    return list(combinations(names, 2))
+
+
+def _compare(reference: Result, candidate: Result, floor: float | None) -> Comparison:
+    interval = _paired(reference, candidate)
+    if isinstance(interval, str):
+        ratio, judgement = None, Judgement("inconclusive", interval)
+    else:
+        ratio = interval.exp()
+        judgement = judge(interval, floor, reference.metric.better)
+    return Comparison(
+        phase=reference.phase,
+        scenario=reference.scenario,
+        endpoint=reference.endpoint,
+        metric=reference.metric,
+        reference=reference.arm,
+        candidate=candidate.arm,
+        ratio=None if ratio is None else ratio.mean,
+        low=None if ratio is None else ratio.low,
+        high=None if ratio is None else ratio.high,
+        verdict=judgement.verdict,
+        reason=judgement.reason,
+    )
+
+
+def _paired(reference: Result, candidate: Result) -> Interval | str:
+    """The log-ratio interval over the blocks both have, or why there is none."""
+    for result in (reference, candidate):
+        if result.value is None:
+            return f"{result.arm}: {result.reason}"
+    blocks = sorted(reference.by_block.keys() & candidate.by_block.keys())
+    if not blocks:
+        return "the two arms share no block"
+    before = [reference.by_block[block] for block in blocks]
+    after = [candidate.by_block[block] for block in blocks]
+    if min(*before, *after) <= 0:
+        return "a value of zero has no ratio"
+    return log_ratio_interval(before, after)
+
+
+def _place(result: Result) -> Place:
+    return result.phase, result.endpoint, result.metric.name

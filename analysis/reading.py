@@ -1,0 +1,202 @@
+"""Reads a run folder once, in order, and keeps what the report needs of it.
+
+Histograms are merged per block, phase, arm and endpoint and reduced when the block closes; one
+running merge per phase, arm and endpoint is kept for the curves. So a long run costs no more
+memory than a short one, but for its tidy rows. Reading relies on the order in which the runner
+appends: blocks, phases and rounds one after the other, a round's repeats right behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from analysis.cells import Cell, Latency, Sums
+from analysis.frame import Row, frame_of, rows_of
+from loadtests import run_store
+from loadtests.histogram import Histogram
+from loadtests.model import Experiment, LawRecord, RevocationRecord, RunRecord, SliceRecord
+
+PhaseArmEndpoint = tuple[str, str, str]
+BlockPhaseArm = tuple[int, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One replica's view of one acknowledged revocation; `lag_high_s` None: never refused."""
+
+    block: int
+    phase: str
+    arm: str
+    lag_low_s: float
+    lag_high_s: float | None
+    effective_within_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A run as the analysis sees it. `unreadable` has a line for every line left out."""
+
+    run: RunRecord
+    frame: pd.DataFrame
+    cells: tuple[Cell, ...]
+    curves: dict[PhaseArmEndpoint, Histogram]
+    trials: tuple[Trial, ...]
+    unreadable: tuple[str, ...]
+    repeated_rounds: int
+
+    @property
+    def experiment(self) -> Experiment:
+        return self.run.experiment
+
+    def law(self, arm: str) -> LawRecord | None:
+        """What the arm's server promised, None when no block got as far as asking."""
+        facts = (block.arms.get(arm) for block in self.run.blocks)
+        return next((known.law for known in facts if known is not None), None)
+
+
+def read(folder: Path) -> Reading:
+    """Raises ConfigurationError when `folder` is no run or its run.json is damaged."""
+    run = run_store.read_run(folder)
+    unreadable: list[str] = []
+    trials = tuple(_trials(run_store.read_revocations(folder, unreadable.append)))
+    accumulator = _Accumulator(run.experiment, unreadable, _lags(trials))
+    for record, counted in last_attempts(run_store.read_slices(folder, unreadable.append)):
+        accumulator.add(record, counted=counted)
+    accumulator.close_block()
+    return Reading(
+        run=run,
+        frame=frame_of(accumulator.rows),
+        cells=(*accumulator.cells, *accumulator.trials_without_slices(), *_fact_cells(run)),
+        curves=accumulator.curves,
+        trials=trials,
+        unreadable=tuple(unreadable),
+        repeated_rounds=accumulator.repeated_rounds,
+    )
+
+
+def last_attempts(slices: Iterable[SliceRecord]) -> Iterator[tuple[SliceRecord, bool]]:
+    """Each slice with whether it counts: only an arm's last attempt at a round does.
+
+    Holds one round (with its repeats) at a time.
+    """
+    waiting: list[SliceRecord] = []
+    for record in slices:
+        if waiting and _round_of(waiting[0]) != _round_of(record):
+            yield from _judged(waiting)
+            waiting = []
+        waiting.append(record)
+    yield from _judged(waiting)
+
+
+def _judged(one_round: list[SliceRecord]) -> Iterator[tuple[SliceRecord, bool]]:
+    last: dict[str, int] = {}
+    for record in one_round:
+        last[record.arm] = max(record.attempt, last.get(record.arm, 0))
+    for record in one_round:
+        yield record, record.attempt == last[record.arm]
+
+
+def _round_of(record: SliceRecord) -> tuple[int, str, int]:
+    return record.block, record.phase, record.round
+
+
+@dataclass(slots=True)
+class _Accumulator:
+    """What is known so far; `open_*` belong to the block being read."""
+
+    experiment: Experiment
+    unreadable: list[str]
+    lags: dict[BlockPhaseArm, tuple[float | None, ...]]
+    rows: list[Row] = field(default_factory=list)
+    cells: list[Cell] = field(default_factory=list)
+    curves: dict[PhaseArmEndpoint, Histogram] = field(default_factory=dict)
+    repeated: set[tuple[int, str, int]] = field(default_factory=set)
+    block: int | None = None
+    open_sums: dict[tuple[str, str], Sums] = field(default_factory=dict)
+    open_histograms: dict[PhaseArmEndpoint, Histogram] = field(default_factory=dict)
+
+    @property
+    def repeated_rounds(self) -> int:
+        return len(self.repeated)
+
+    def add(self, record: SliceRecord, *, counted: bool) -> None:
+        try:
+            self._check_planned(record)
+            response = {n: Histogram.from_text(e.response) for n, e in record.endpoints.items()}
+        except ValueError as error:
+            self.unreadable.append(f"slice of {record.arm} in {record.phase} left out: {error}")
+            return
+        self.rows.extend(rows_of(record, response, self.experiment, counted=counted))
+        if not counted:
+            self.repeated.add(_round_of(record))
+            return
+        if record.block != self.block:
+            self.close_block()
+            self.block = record.block
+        self._count(record, response)
+
+    def close_block(self) -> None:
+        for (phase, arm), sums in self.open_sums.items():
+            self.cells.append(self._cell(phase, arm, sums))
+        self.open_sums, self.open_histograms = {}, {}
+
+    def trials_without_slices(self) -> Iterator[Cell]:
+        kinds = {phase.name: phase.kind for phase in self.experiment.phases}
+        for (block, phase, arm), lags_s in self.lags.items():
+            yield Cell(block, arm, phase, kinds.get(phase), lags_s=lags_s)
+
+    def _count(self, record: SliceRecord, response: dict[str, Histogram]) -> None:
+        key = (record.phase, record.arm)
+        self.open_sums[key] = self.open_sums.get(key, Sums()).plus(record)
+        for endpoint, histogram in response.items():
+            for histograms in (self.open_histograms, self.curves):
+                histograms.setdefault((*key, endpoint), Histogram()).merge(histogram)
+
+    def _cell(self, phase: str, arm: str, sums: Sums) -> Cell:
+        if self.block is None:
+            raise RuntimeError("sums without a block")
+        latency = {
+            endpoint: Latency.of(histogram)
+            for (of_phase, of_arm, endpoint), histogram in self.open_histograms.items()
+            if (of_phase, of_arm) == (phase, arm)
+        }
+        kind = self.experiment.phase(phase).kind
+        lags_s = self.lags.pop((self.block, phase, arm), ())
+        return Cell(self.block, arm, phase, kind, sums=sums, latency=latency, lags_s=lags_s)
+
+    def _check_planned(self, record: SliceRecord) -> None:
+        if record.phase not in {phase.name for phase in self.experiment.phases}:
+            raise ValueError("the experiment has no such phase")
+        if record.arm not in {arm.name for arm in self.experiment.arms}:
+            raise ValueError("the experiment has no such arm")
+
+
+def _trials(records: Iterable[RevocationRecord]) -> Iterator[Trial]:
+    for record in records:
+        if record.revoke == "ok":
+            yield Trial(
+                record.block,
+                record.phase,
+                record.arm,
+                record.lag_low_s,
+                record.lag_high_s,
+                record.effective_within_s,
+            )
+
+
+def _lags(trials: Iterable[Trial]) -> dict[BlockPhaseArm, tuple[float | None, ...]]:
+    lags: dict[BlockPhaseArm, tuple[float | None, ...]] = {}
+    for trial in trials:
+        key = (trial.block, trial.phase, trial.arm)
+        lags[key] = (*lags.get(key, ()), trial.lag_high_s)
+    return lags
+
+
+def _fact_cells(run: RunRecord) -> Iterator[Cell]:
+    for facts in run.blocks:
+        for arm, known in facts.arms.items():
+            yield Cell(facts.block, arm, store_bytes_per_login=known.store_bytes_per_login)

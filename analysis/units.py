@@ -1,0 +1,56 @@
+"""Numbers as people read them: three significant digits and the unit that suits them."""
+
+from __future__ import annotations
+
+import math
+
+_TIMES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
+_SIZES = ((2.0**20, "MiB"), (2.0**10, "KiB"))
+
+
+def number(value: float) -> str:
+    """At least three significant digits: 12,345 / 123 / 12.3 / 1.23 / 0.0123 / 0."""
+    if value == 0:
+        return "0"
+    decimals = max(0, 2 - math.floor(math.log10(abs(float(f"{value:.3g}")))))
+    return f"{value:,.{decimals}f}"
+
+
+def seconds(value_s: float) -> str:
+    """15 min, 1.20 s, 3.40 ms, 120 µs."""
+    if value_s >= 60:
+        return f"{value_s / 60:.3g} min"
+    if value_s == 0:
+        return "0 s"
+    factor, unit = next(((f, u) for f, u in _TIMES if abs(value_s) >= f * 0.9995), (1e-6, "µs"))
+    return f"{number(value_s / factor)} {unit}"
+
+
+def size(value_bytes: float) -> str:
+    """512 B, 1.50 KiB, 2.00 MiB."""
+    for factor, unit in _SIZES:
+        if value_bytes >= factor:
+            return f"{number(value_bytes / factor)} {unit}"
+    return f"{number(value_bytes)} B"
+
+
+def rate(value_rps: float) -> str:
+    return f"{number(value_rps)} req/s"
+
+
+def fraction(value: float) -> str:
+    """A share as a percentage: 0%, 0.012%, 3.40%."""
+    return f"{number(value * 100)}%"
+
+
+def quantity(value: float, unit: str) -> str:
+    """A metric's value with its unit, as `analysis.metrics` names units."""
+    formats = {"s": seconds, "B": size, "fraction": fraction}
+    return formats[unit](value) if unit in formats else f"{number(value)} {unit}"
+
+
+def span(low: float, high: float, unit: str) -> str:
+    """An interval, its unit said once where both ends share it."""
+    left, right = quantity(low, unit), quantity(high, unit)
+    (head, _, left_unit), (_, _, right_unit) = left.partition(" "), right.partition(" ")
+    return f"{head if left_unit == right_unit else left} – {right}"

@@ -1,0 +1,1 @@
+"""Drives the servers over HTTP and writes the run folder."""

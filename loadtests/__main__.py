@@ -1,0 +1,99 @@
+"""python -m loadtests run | plan | list | ui"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from loadtests import experiment, plan, runner, ui
+from loadtests.model import ConfigurationError
+from loadtests.progress import make_progress
+
+RESULTS = Path(__file__).parent.parent / "results"
+EXIT_VALID, EXIT_FAILURE, EXIT_CONFIGURATION, EXIT_INVALID = 0, 1, 2, 3
+
+
+def main() -> int:
+    arguments = _parser().parse_args()
+    console = Console()
+    try:
+        return int(arguments.command(arguments, console))
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        return EXIT_CONFIGURATION
+
+
+def _run(arguments: argparse.Namespace, console: Console) -> int:
+    chosen = experiment.read(experiment.find(arguments.experiment))
+    slices = len(plan.plan_block(chosen, 0)) * chosen.blocks
+    progress = make_progress(console, chosen.blocks, slices, plan.predicted_s(chosen))
+    try:
+        outcome = runner.run(chosen, arguments.results, progress)
+    finally:
+        progress.close()
+    for finding in outcome.run.findings:
+        where = "/".join(part for part in (finding.phase, finding.arm) if part)
+        print(f"{finding.severity}: {finding.name} {where}: {finding.message} → {finding.advice}")
+    print(f"{outcome.run.status}: {outcome.folder}")
+    if outcome.stopped_by is not None:
+        print(outcome.stopped_by, file=sys.stderr)
+        return EXIT_FAILURE
+    return EXIT_VALID if outcome.is_valid else EXIT_INVALID
+
+
+def _plan(arguments: argparse.Namespace, console: Console) -> int:
+    chosen = experiment.read(experiment.find(arguments.experiment))
+    console.print(f"{chosen.name}: {chosen.question}", highlight=False)
+    table = Table("block", "phase", "round", "order of arms")
+    for block in range(chosen.blocks):
+        rounds: dict[tuple[str, int], list[str]] = {}
+        for planned in plan.plan_block(chosen, block):
+            rounds.setdefault((planned.phase, planned.round), []).append(planned.arm)
+        for (phase, number), arms in rounds.items():
+            table.add_row(str(block), phase, str(number), " → ".join(arms))
+    console.print(table)
+    counts = Counter(planned.phase for planned in plan.plan_block(chosen, 0))
+    each = ", ".join(f"{phase} {count}" for phase, count in counts.items())
+    console.print(f"slices a block: {each}", highlight=False)
+    console.print(f"about {plan.predicted_s(chosen) / 60:.1f} minutes", highlight=False)
+    return EXIT_VALID
+
+
+def _list(_arguments: argparse.Namespace, console: Console) -> int:
+    for path in sorted(experiment.EXPERIMENTS.glob("*.toml")):
+        chosen = experiment.read(path)
+        minutes = plan.predicted_s(chosen) / 60
+        console.print(f"{chosen.name}: {chosen.question} (about {minutes:.1f} minutes)")
+    return EXIT_VALID
+
+
+def _ui(arguments: argparse.Namespace, _console: Console) -> int:
+    return ui.serve(arguments.web_port)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m loadtests", description="Drives the servers and writes run folders."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    run = commands.add_parser("run", help="measure an experiment into results/")
+    run.add_argument("experiment", help="a name (see `list`) or a TOML file")
+    run.add_argument("--results", type=Path, default=RESULTS, help="where run folders go")
+    run.set_defaults(command=_run)
+    shown = commands.add_parser("plan", help="show slices and predicted time, measure nothing")
+    shown.add_argument("experiment", help="a name (see `list`) or a TOML file")
+    shown.set_defaults(command=_plan)
+    commands.add_parser("list", help="the experiments there are").set_defaults(command=_list)
+    web = commands.add_parser("ui", help="Locust's web UI against servers started on demand")
+    web.add_argument("--web-port", type=int, default=8089, help="port of the page on 127.0.0.1")
+    web.set_defaults(command=_ui)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

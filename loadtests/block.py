@@ -1,0 +1,140 @@
+"""One block: a fresh start of everything, verified, then walked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from loadtests import verify
+from loadtests.generator import start_generator
+from loadtests.messages import ArmTarget, Message, Order
+from loadtests.model import (
+    Arm,
+    ArmFacts,
+    BlockFacts,
+    Experiment,
+    Placement,
+    StoreInfo,
+)
+from loadtests.placement import pin, usable_cpus
+from loadtests.plan import plan_block, predicted_s
+from loadtests.target import RunningArm, RunSecrets, StrategyFacts, running_arms
+
+# A block that takes this much longer than predicted hangs.
+DEADLINE_FACTOR = 4.0
+DEADLINE_SPARE_S = 60.0
+# A block's own replicas verify with this many good credentials each.
+SAMPLE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Readied:
+    """What a block knows before it measures."""
+
+    facts: BlockFacts
+    store: StoreInfo | None
+
+
+@dataclass(frozen=True, slots=True)
+class BlockPlan:
+    """What stays the same from block to block."""
+
+    experiment: Experiment
+    strategies: Mapping[str, StrategyFacts]
+    placement: Placement
+    secrets: RunSecrets
+    run_started_ns: int
+
+    def arms(self) -> dict[str, tuple[Arm, StrategyFacts]]:
+        return {arm.name: (arm, self.strategies[arm.strategy]) for arm in self.experiment.arms}
+
+
+def measure_block(
+    plan: BlockPlan, block: int, on_ready: Callable[[Readied], None]
+) -> Iterator[Message]:
+    """Messages as they come. Raises MeasurementError when something dies.
+
+    `on_ready` is told what was learnt before the first slice.
+    """
+    experiment = plan.experiment
+    with (
+        start_generator(experiment.pool_users) as generator,
+        running_arms(plan.arms(), experiment.server, plan.secrets) as arms,
+    ):
+        targets, facts = _ready(plan, arms)
+        store = next((arm.store.info for arm in arms.values() if arm.store is not None), None)
+        on_ready(Readied(BlockFacts(block, facts), store))
+        order = Order(
+            experiment=experiment,
+            slices=tuple(plan_block(experiment, block)),
+            targets=targets,
+            placement=plan.placement,
+            run_started_ns=plan.run_started_ns,
+            runner_pid=os.getpid(),
+            admin_secret=plan.secrets.admin_secret,
+            password=plan.secrets.password,
+        )
+        deadline_s = DEADLINE_FACTOR * predicted_s(experiment) / experiment.blocks
+        with _placed(plan.placement, arms):
+            yield from generator.messages(
+                order, deadline_s + DEADLINE_SPARE_S, lambda: _check_alive(arms)
+            )
+
+
+def _ready(
+    plan: BlockPlan, arms: Mapping[str, RunningArm]
+) -> tuple[tuple[ArmTarget, ...], dict[str, ArmFacts]]:
+    targets, facts = [], {}
+    for name, running in arms.items():
+        first = running.replicas[0].address
+        readyz = verify.readiness(first)
+        before = running.store.used_memory_bytes() if running.store else None
+        minted = verify.mint(first, plan.experiment.population, plan.secrets.admin_secret)
+        after = running.store.used_memory_bytes() if running.store else None
+        for replica in running.replicas:
+            verify.check_replica(
+                replica.name,
+                replica.address,
+                running.arm.carrier,
+                readyz["cookie_name"],
+                minted[:SAMPLE],
+            )
+        bytes_per_login = (
+            None if before is None or after is None else (after - before) / len(minted)
+        )
+        facts[name] = ArmFacts(verify.law(readyz), bytes_per_login)
+        targets.append(
+            ArmTarget(
+                arm=name,
+                carrier=running.arm.carrier,
+                cookie_name=readyz["cookie_name"],
+                replicas=tuple(replica.address for replica in running.replicas),
+                store_pid=running.store.pid if running.store else None,
+                credentials=minted,
+            )
+        )
+    return tuple(targets), facts
+
+
+@contextmanager
+def _placed(placement: Placement, arms: Mapping[str, RunningArm]) -> Iterator[None]:
+    """Everything started on any CPU; from here on each has its own. The generator pins itself."""
+    for running in arms.values():
+        for replica in running.replicas:
+            pin(replica.process.pid, placement.server_cpus)
+        if running.store is not None and running.store.pid is not None:
+            pin(running.store.pid, placement.store_cpus)
+    before = usable_cpus()
+    pin(os.getpid(), placement.generator_cpus)
+    try:
+        yield
+    finally:
+        # The next block's servers would inherit the narrower choice and start slowly.
+        pin(os.getpid(), before)
+
+
+def _check_alive(arms: Mapping[str, RunningArm]) -> None:
+    for running in arms.values():
+        running.check_alive()

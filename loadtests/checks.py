@@ -1,0 +1,296 @@
+"""Slices -> findings: named reasons to doubt a measurement, each with advice. Pure.
+
+Thresholds stand beside their reason. A finding about an arm in a phase is judged on the phase's
+slices together, so that one odd second does not condemn a run.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from loadtests.histogram import Histogram
+from loadtests.model import (
+    Finding,
+    Phase,
+    Placement,
+    RevocationRecord,
+    RunRecord,
+    Severity,
+    SliceRecord,
+    StoreInfo,
+)
+
+# Beyond this the generator queues requests itself and its own wait shows in every latency.
+GENERATOR_BUSY_LIMIT = 0.85
+# Below this something else than the servers was the limit, so it was no capacity.
+CAPACITY_BUSY_MINIMUM = 0.90
+# What an honest service may lose; more means that errors, not requests, were measured.
+ERROR_RATE_LIMIT = 0.001
+# The steps of the kernel's counters are 10 ms a CPU, so less cannot be told from nothing.
+DISTURBANCE_LIMIT = 0.02
+# An open loop that misses its rate measured another load than it says.
+OFFERED_RATE_TOLERANCE = 0.05
+# The generator's own part of a response time; above it the latencies are not the servers'.
+DISPATCH_LAG_P99_LIMIT_NS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    name: str
+    severity: Severity
+    message: str
+    advice: str
+
+    def found(self, arm: str | None, phase: str | None, detail: str) -> Finding:
+        message = f"{self.message}: {detail}" if detail else self.message
+        return Finding(self.name, self.severity, message, self.advice, arm, phase)
+
+
+GENERATOR_SATURATED = _Rule(
+    "generator_saturated",
+    "invalid",
+    "the load generator was short of CPU",
+    "lower the rate or give the generator a core of its own",
+)
+CAPACITY_NOT_REACHED = _Rule(
+    "capacity_not_reached",
+    "invalid",
+    "the servers were not at their limit, so this is no capacity",
+    "raise `users` of the closed load until the server core is at least 90% busy",
+)
+POOL_EXHAUSTED = _Rule(
+    "pool_exhausted",
+    "warning",
+    "due requests waited for a free user",
+    "raise `pool_users`, or lower the rate: the servers may not keep up",
+)
+UNSENT = _Rule(
+    "unsent_requests",
+    "invalid",
+    "due requests were never sent",
+    "lower the rate or raise `pool_users`",
+)
+ERRORS = _Rule(
+    "errors",
+    "invalid",
+    "more than 0.1% of the requests failed",
+    "look at the outcomes in slices.jsonl and at the servers' log",
+)
+DISTURBED = _Rule(
+    "foreign_cpu",
+    "warning",
+    "other work, or the host of this machine, took CPU in more rounds than could be repeated",
+    "close other programs, or read the intervals as wider than they are",
+)
+OFFERED_RATE_MISSED = _Rule(
+    "offered_rate_missed",
+    "invalid",
+    "the rate offered was not the rate asked for",
+    "lower the rate: the generator cannot keep up",
+)
+DISPATCH_LAG = _Rule(
+    "dispatch_lag",
+    "warning",
+    "requests left the generator late",
+    "lower the rate or give the generator a core of its own",
+)
+SHARED_STORE = _Rule(
+    "shared_store",
+    "warning",
+    "one store served every arm (REDIS_URL), so arms can disturb each other",
+    "unset REDIS_URL to give each arm a store of its own",
+)
+UNPINNED = _Rule(
+    "unpinned",
+    "warning",
+    "generator and servers shared CPUs",
+    "run on Linux with at least two CPUs to keep them apart",
+)
+LAW_BROKEN = _Rule(
+    "law_broken",
+    "invalid",
+    "a revoked credential was accepted later than the strategy's law allows",
+    "this is a defect of the strategy, or of its law: do not use either",
+)
+TRIALS_LOST = _Rule(
+    "trials_lost",
+    "warning",
+    "revocation trials could not begin or their revoke was not acknowledged",
+    "look at the servers' log; the remaining trials stand",
+)
+
+
+def disturbance(slices: Sequence[SliceRecord], cpus: int) -> float | None:
+    """Steal and foreign CPU as a share of all CPU time of these slices; None where unreadable."""
+    if not slices or any(s.steal_s is None or s.foreign_cpu_s is None for s in slices):
+        return None
+    taken_s = sum((s.steal_s or 0.0) + (s.foreign_cpu_s or 0.0) for s in slices)
+    return taken_s / (cpus * sum(s.drained_after_s for s in slices))
+
+
+def is_disturbed(slices: Sequence[SliceRecord], cpus: int) -> bool:
+    share = disturbance(slices, cpus)
+    return share is not None and share > DISTURBANCE_LIMIT
+
+
+def error_rate(slices: Sequence[SliceRecord]) -> float:
+    """Failed requests (status ≥ 400, or no answer) ÷ all recorded ones; 0 when there are none."""
+    outcomes = [
+        (outcome, count)
+        for s in slices
+        for endpoint in s.endpoints.values()
+        for outcome, count in endpoint.outcomes.items()
+    ]
+    failed = sum(count for outcome, count in outcomes if not is_success(outcome))
+    return failed / max(1, sum(count for _outcome, count in outcomes))
+
+
+def is_success(outcome: str) -> bool:
+    return outcome.isdigit() and int(outcome) < 400
+
+
+def slice_findings(record: SliceRecord, phase: Phase) -> tuple[str, ...]:
+    """Names of what is wrong with one slice, for its own line."""
+    rules = [
+        (record.unsent > 0, UNSENT),
+        (record.pool_exhausted > 0, POOL_EXHAUSTED),
+        (error_rate([record]) > ERROR_RATE_LIMIT, ERRORS),
+        (phase.kind == "capacity" and _generator_busy([record]) >= GENERATOR_BUSY_LIMIT,
+         GENERATOR_SATURATED),
+    ]  # fmt: skip
+    return tuple(rule.name for broken, rule in rules if broken)
+
+
+def phase_findings(
+    phase: Phase, arm: str, slices: Sequence[SliceRecord], placement: Placement
+) -> list[Finding]:
+    """Everything to say about one arm in one phase, over all its blocks."""
+    if not slices:
+        return []
+    findings = [
+        *_load_findings(phase, arm, slices),
+        *_capacity_findings(phase, arm, slices, placement),
+    ]
+    rate = error_rate(slices)
+    if rate > ERROR_RATE_LIMIT:
+        findings.append(ERRORS.found(arm, phase.name, f"{rate:.2%}"))
+    return findings
+
+
+def disturbance_findings(
+    phase: Phase, by_arm: Mapping[str, Sequence[SliceRecord]], cpus: int
+) -> list[Finding]:
+    """Rounds that stayed disturbed after every repeat, counted over a phase."""
+    rounds: dict[tuple[int, int], list[SliceRecord]] = defaultdict(list)
+    for slices in by_arm.values():
+        for each in slices:
+            rounds[each.block, each.round].append(each)
+    disturbed = sum(is_disturbed(slices, cpus) for slices in rounds.values())
+    if not disturbed:
+        return []
+    return [DISTURBED.found(None, phase.name, f"{disturbed} of {len(rounds)} rounds")]
+
+
+def run_findings(run: RunRecord) -> list[Finding]:
+    """What a run's circumstances say before anything is measured."""
+    return _circumstances(run.store, run.placement)
+
+
+def _circumstances(store: StoreInfo, placement: Placement) -> list[Finding]:
+    findings = []
+    if store.shared:
+        findings.append(SHARED_STORE.found(None, None, ""))
+    if not placement.generator_cpus:
+        findings.append(UNPINNED.found(None, None, ""))
+    return findings
+
+
+def revocation_findings(arm: str, trials: Sequence[RevocationRecord]) -> list[Finding]:
+    """Laws broken (a proven acceptance later than promised) and trials that told nothing."""
+    findings = []
+    broken = [
+        t
+        for t in trials
+        if t.revoke == "ok"
+        and t.effective_within_s is not None
+        and t.lag_low_s > t.effective_within_s
+    ]
+    if broken:
+        worst = max(broken, key=lambda t: t.lag_low_s)
+        detail = (
+            f"trial {worst.trial} of block {worst.block}, replica {worst.replica}: "
+            f"{worst.lag_low_s:.4f} s, promised {worst.effective_within_s} s"
+        )
+        findings.append(LAW_BROKEN.found(arm, broken[0].phase, detail))
+    lost = sum(t.revoke != "ok" for t in trials)
+    if lost:
+        findings.append(TRIALS_LOST.found(arm, trials[0].phase, f"{lost} of {len(trials)}"))
+    return findings
+
+
+def _load_findings(phase: Phase, arm: str, slices: Sequence[SliceRecord]) -> list[Finding]:
+    findings = []
+    unsent = sum(s.unsent for s in slices)
+    if unsent:
+        findings.append(UNSENT.found(arm, phase.name, f"{unsent} requests"))
+    exhausted = sum(s.pool_exhausted for s in slices)
+    if exhausted:
+        findings.append(POOL_EXHAUSTED.found(arm, phase.name, f"{exhausted} requests"))
+    if phase.load.is_open and phase.kind == "latency":
+        findings += _pace_findings(phase, arm, slices)
+    return findings
+
+
+def _pace_findings(phase: Phase, arm: str, slices: Sequence[SliceRecord]) -> list[Finding]:
+    findings = []
+    expected = (phase.load.rate_rps or 0) * sum(s.duration_s for s in slices)
+    offered = sum(s.offered for s in slices)
+    # Poisson counts scatter by their square root; only what lies beyond counts.
+    tolerance = max(OFFERED_RATE_TOLERANCE * expected, 4 * expected**0.5)
+    if abs(offered - expected) > tolerance:
+        detail = f"{offered} of {expected:.0f} requests"
+        findings.append(OFFERED_RATE_MISSED.found(arm, phase.name, detail))
+    lag = merged(s.dispatch_lag for s in slices).quantile_ns(0.99)
+    if lag is not None and lag > DISPATCH_LAG_P99_LIMIT_NS:
+        detail = f"p99 of sent − due {lag / 1e6:.2f} ms"
+        findings.append(DISPATCH_LAG.found(arm, phase.name, detail))
+    return findings
+
+
+def _capacity_findings(
+    phase: Phase, arm: str, slices: Sequence[SliceRecord], placement: Placement
+) -> list[Finding]:
+    if phase.kind != "capacity":
+        return []
+    findings = []
+    generator = _generator_busy(slices)
+    if generator >= GENERATOR_BUSY_LIMIT:
+        findings.append(GENERATOR_SATURATED.found(arm, phase.name, f"{generator:.0%} of its core"))
+    servers = server_busy(slices, placement)
+    if servers is not None and servers < CAPACITY_BUSY_MINIMUM:
+        findings.append(CAPACITY_NOT_REACHED.found(arm, phase.name, f"{servers:.0%} busy"))
+    return findings
+
+
+def server_busy(slices: Sequence[SliceRecord], placement: Placement) -> float | None:
+    """CPU spent ÷ CPU there was for the servers (with the store, where it shares their CPUs)."""
+    if any(s.cpu_s.server is None or s.cpu_s.store is None for s in slices):
+        return None
+    shares = bool(set(placement.server_cpus) & set(placement.store_cpus))
+    spent_s = sum((s.cpu_s.server or 0) + (shares and (s.cpu_s.store or 0)) for s in slices)
+    cpus = min(slices[0].replicas, len(placement.server_cpus) or slices[0].replicas)
+    return spent_s / (cpus * sum(s.drained_after_s for s in slices))
+
+
+def _generator_busy(slices: Sequence[SliceRecord]) -> float:
+    spent_s = sum(s.cpu_s.generator or 0.0 for s in slices)
+    return spent_s / sum(s.drained_after_s for s in slices)
+
+
+def merged(texts: Iterable[str]) -> Histogram:
+    total = Histogram()
+    for text in texts:
+        total.merge(Histogram.from_text(text))
+    return total

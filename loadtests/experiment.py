@@ -1,0 +1,241 @@
+"""TOML -> Experiment, with errors that name file, key, value and what is allowed."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+
+from loadtests import scenarios
+from loadtests.model import (
+    CONTROL_SUFFIX,
+    Arm,
+    Carrier,
+    ConfigurationError,
+    Experiment,
+    Load,
+    LoadModel,
+    Phase,
+    PhaseKind,
+    Setting,
+    Trials,
+)
+
+EXPERIMENTS = Path(__file__).with_name("experiments")
+_STRATEGIES = Path(__file__).parent.parent / "servers" / "strategies"
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class _Load(_Table):
+    model: LoadModel
+    users: Annotated[Count | None, Field(validate_default=True)] = None
+    rate_rps: Annotated[Positive | None, Field(validate_default=True)] = None
+
+    @field_validator("users")
+    @classmethod
+    def _users_close_a_loop(cls, users: int | None, info: ValidationInfo) -> int | None:
+        if (users is None) == (info.data.get("model") == "closed"):
+            raise ValueError("a closed load has `users` and no other load has")
+        return users
+
+    @field_validator("rate_rps")
+    @classmethod
+    def _rate_opens_a_loop(cls, rate_rps: float | None, info: ValidationInfo) -> float | None:
+        if (rate_rps is None) != (info.data.get("model") == "closed"):
+            raise ValueError("a constant or poisson load has `rate_rps`; a closed one has not")
+        return rate_rps
+
+
+class _Trials(_Table):
+    per_slice: Count
+    concurrent: Count = 1
+    probe_every_s: Positive = 0.002
+    ttl_s: Count = 2
+    background_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.3
+
+
+class _Phase(_Table):
+    name: Name
+    kind: PhaseKind
+    scenario: str
+    load: _Load | None = None
+    rounds: Count
+    slice_s: Positive = 0.9
+    guard_s: Annotated[float, Field(ge=0)] = 0.1
+    trials: Annotated[_Trials | None, Field(validate_default=True)] = None
+
+    @field_validator("scenario")
+    @classmethod
+    def _scenario_exists(cls, name: str) -> str:
+        if name not in scenarios.available():
+            raise ValueError(f"allowed: {', '.join(scenarios.available())}")
+        return name
+
+    @field_validator("trials")
+    @classmethod
+    def _trials_are_for_revocation(
+        cls, trials: _Trials | None, info: ValidationInfo
+    ) -> _Trials | None:
+        if (trials is None) == (info.data.get("kind") == "revocation"):
+            raise ValueError("a `revocation` phase has `trials` and no other kind has")
+        if (trials is None) == (info.data.get("load") is None):
+            raise ValueError("a phase has either `load` or `trials` (which bring their own load)")
+        return trials
+
+    def to_model(self) -> Phase:
+        load = self.load or _Load(model="poisson", rate_rps=1.0)
+        return Phase(
+            name=self.name,
+            kind=self.kind,
+            scenario=self.scenario,
+            load=Load(**load.model_dump()),
+            rounds=self.rounds,
+            slice_s=self.slice_s,
+            guard_s=self.guard_s,
+            trials=Trials(**self.trials.model_dump()) if self.trials else None,
+        )
+
+
+class _Arm(_Table):
+    strategy: str
+    name: Name | None = None
+    replicas: Count = 1
+    settings: dict[str, Setting] = {}
+
+    @field_validator("strategy")
+    @classmethod
+    def _strategy_exists(cls, name: str) -> str:
+        if name not in strategies():
+            raise ValueError(f"allowed: {', '.join(strategies())}")
+        return name
+
+    def to_model(self, carrier: Carrier) -> Arm:
+        return Arm(self.name or self.strategy, self.strategy, self.replicas, carrier, self.settings)
+
+
+class _File(_Table):
+    question: str
+    seed: int = 1
+    blocks: Count = 5
+    carrier: Carrier = "bearer"
+    reference: str
+    control: str | None = None
+    population: Count = 10_000
+    pool_users: Count = 64
+    request_timeout_s: Positive = 5.0
+    warm_up_s: Positive = 0.5
+    max_repeats: Annotated[int, Field(ge=0)] = 2
+    server: dict[str, Setting] = {}
+    arms: Annotated[list[_Arm], Field(min_length=1)]
+    phases: Annotated[list[_Phase], Field(min_length=1)]
+
+
+def strategies() -> list[str]:
+    """Every strategy there is, by its file; nothing of the servers is imported."""
+    return sorted(path.stem for path in _STRATEGIES.glob("[a-z]*.py"))
+
+
+def find(name_or_path: str) -> Path:
+    """`headline`, or a path to a TOML file. Raises ConfigurationError naming the known ones."""
+    bundled = EXPERIMENTS / f"{name_or_path}.toml"
+    if bundled.is_file():
+        return bundled
+    path = Path(name_or_path)
+    if path.is_file():
+        return path
+    known = ", ".join(sorted(file.stem for file in EXPERIMENTS.glob("*.toml")))
+    raise ConfigurationError(f"experiment: {name_or_path!r}; allowed: a TOML file, or {known}")
+
+
+def read(path: Path) -> Experiment:
+    """Raises ConfigurationError, one line."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        file = _File.model_validate(table)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{path}: not TOML: {error}") from None
+    except ValidationError as error:
+        raise ConfigurationError(f"{path}: {_one_line(error)}") from None
+    experiment = _to_model(path.stem, file)
+    _check_whole(path, experiment, file)
+    return experiment
+
+
+def _to_model(name: str, file: _File) -> Experiment:
+    arms = [arm.to_model(file.carrier) for arm in file.arms]
+    twins = [
+        Arm(arm.name + CONTROL_SUFFIX, arm.strategy, arm.replicas, arm.carrier, arm.settings)
+        for arm in arms
+        if arm.name == file.control
+    ]
+    return Experiment(
+        name=name,
+        question=file.question,
+        seed=file.seed,
+        blocks=file.blocks,
+        arms=tuple(arms + twins),
+        reference=file.reference,
+        phases=tuple(phase.to_model() for phase in file.phases),
+        population=file.population,
+        pool_users=file.pool_users,
+        request_timeout_s=file.request_timeout_s,
+        warm_up_s=file.warm_up_s,
+        max_repeats=file.max_repeats,
+        server=file.server,
+    )
+
+
+def _check_whole(path: Path, experiment: Experiment, file: _File) -> None:
+    """What no single key can tell."""
+    arms = [arm.name for arm in experiment.arms]
+    phases = [phase.name for phase in experiment.phases]
+    for key, names in (("arms", arms), ("phases", phases)):
+        if len(set(names)) < len(names):
+            raise ConfigurationError(f"{path}: {key}: names {names}; allowed: each only once")
+    for key, value in (("reference", file.reference), ("control", file.control)):
+        if value is not None and value not in arms:
+            raise ConfigurationError(f"{path}: {key} = {value!r}; allowed: {', '.join(arms)}")
+    most = max((phase.load.users or 0 for phase in experiment.phases), default=0)
+    if most > experiment.pool_users:
+        raise ConfigurationError(
+            f"{path}: pool_users = {experiment.pool_users}; allowed: at least {most}, "
+            "the users of the largest closed load"
+        )
+    measured = False
+    for phase in experiment.phases:
+        measured = measured or phase.kind == "capacity"
+        if phase.trials is not None and phase.trials.background_fraction and not measured:
+            raise ConfigurationError(
+                f"{path}: phases.{phase.name}.trials.background_fraction = "
+                f"{phase.trials.background_fraction}; allowed: 0, or after a `capacity` phase"
+            )
+
+
+def _one_line(error: ValidationError) -> str:
+    # A misspelt key is the cause of the missing one it also reports.
+    first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"{key}: unknown key; allowed: {', '.join(_allowed(first['loc'][:-1]))}"
+    if first["type"] == "missing":
+        return f"{key}: missing; it must be given"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{key} = {first['input']!r}: {message}"
+
+
+def _allowed(where: tuple[int | str, ...]) -> list[str]:
+    """The keys of the table at `where`."""
+    tables: dict[str, type[_Table]] = {
+        "arms": _Arm, "phases": _Phase, "load": _Load, "trials": _Trials,
+    }  # fmt: skip
+    named: list[Any] = [part for part in where if part in tables]
+    return sorted((tables[named[-1]] if named else _File).model_fields)

@@ -1,0 +1,106 @@
+"""The generator as its starter sees it: one Locust process a block, an order in, messages out."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from loadtests.messages import LINES_FD_VARIABLE, Message, Order, order_line, parse_message
+from loadtests.target import MeasurementError
+
+LOCUSTFILE = Path(__file__).with_name("locustfile.py")
+POLL_S = 0.25
+STOP_TIMEOUT_S = 5.0
+_ROOT = LOCUSTFILE.parent.parent
+
+
+class Generator:
+    """Started before its order is known, so that loading Locust overlaps with starting servers."""
+
+    def __init__(self, process: subprocess.Popen[bytes], lines_fd: int, log: IO[bytes]) -> None:
+        self._process = process
+        self._lines_fd = lines_fd
+        self._log = log
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def messages(
+        self, order: Order, deadline_s: float, check: Callable[[], None]
+    ) -> Iterator[Message]:
+        """Sends the order and yields until `done`; `check` is called while nothing arrives.
+
+        Raises MeasurementError when the generator ends or `deadline_s` (from now) passes first.
+        """
+        assert self._process.stdin is not None
+        self._process.stdin.write(order_line(order))
+        self._process.stdin.flush()
+        give_up_s = time.monotonic() + deadline_s
+        for line in self._lines(give_up_s, check):
+            message = parse_message(line)
+            if message.done:
+                return
+            yield message
+
+    def _lines(self, give_up_s: float, check: Callable[[], None]) -> Iterator[bytes]:
+        pending = b""
+        while time.monotonic() < give_up_s:
+            readable, _, _ = select.select([self._lines_fd], [], [], POLL_S)
+            check()
+            if not readable:
+                continue
+            data = os.read(self._lines_fd, 1 << 20)
+            if not data:
+                raise MeasurementError(f"the load generator ended early:\n{self._last_lines()}")
+            *whole, pending = (pending + data).split(b"\n")
+            yield from whole
+        raise MeasurementError("the load generator took far longer than planned")
+
+    def _last_lines(self) -> str:
+        text = os.pread(self._log.fileno(), 1 << 20, 0).decode(errors="replace")
+        return "\n".join(text.splitlines()[-5:])
+
+
+@contextmanager
+def start_generator(users: int) -> Iterator[Generator]:
+    """A Locust process with `users` users, ended with the block or with this process."""
+    read_fd, write_fd = os.pipe()
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless"),
+                *("--users", str(users), "--spawn-rate", str(users), "--only-summary"),
+            ],
+            cwd=_ROOT,
+            env={**os.environ, LINES_FD_VARIABLE: str(write_fd)},
+            pass_fds=(write_fd,),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+            start_new_session=True,
+        )
+        os.close(write_fd)
+        try:
+            yield Generator(process, read_fd, log)
+        finally:
+            _stop(process)
+            os.close(read_fd)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    assert process.stdin is not None
+    process.stdin.close()
+    try:
+        process.wait(STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,77 @@
+"""The bytes of every request a scenario sends (docs/method.md, "The HTTP interface")."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from loadtests.model import Carrier
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A method and a path; `name` is what slices, charts and Locust's statistics call it."""
+
+    method: str
+    path: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+ME = Endpoint("GET", "/me")
+STATE = Endpoint("PUT", "/state")
+LOGIN = Endpoint("POST", "/login")
+LOGOUT = Endpoint("POST", "/logout")
+
+
+class Requests:
+    """Builds requests for one replica with one carrier. Constant parts are made once."""
+
+    def __init__(self, host: str, port: int, carrier: Carrier, cookie_name: str) -> None:
+        self._host = f"Host: {host}:{port}\r\n"
+        self._carrier = carrier
+        opening = "Authorization: Bearer " if carrier == "bearer" else f"Cookie: {cookie_name}="
+        self._me_start = f"GET /me HTTP/1.1\r\n{self._host}{opening}".encode()
+        self._opening = opening
+        # What a browser adds to a request that its own page makes.
+        origin = f"Origin: http://{host}:{port}\r\nSec-Fetch-Site: same-origin\r\n"
+        self._origin = origin if carrier == "cookie" else ""
+
+    def me(self, credential: str) -> bytes:
+        return self._me_start + credential.encode() + b"\r\n\r\n"
+
+    def state(self, credential: str, csrf_token: str, cart: Mapping[str, object]) -> bytes:
+        return self._authenticated(STATE, credential, csrf_token, json.dumps(cart))
+
+    def logout(self, credential: str, csrf_token: str) -> bytes:
+        return self._authenticated(LOGOUT, credential, csrf_token, "")
+
+    def login(self, username: str, password: str) -> bytes:
+        body = json.dumps({"username": username, "password": password})
+        return self._whole(LOGIN, self._origin, body)
+
+    def kick(self, user_id: str, admin_secret: str) -> bytes:
+        endpoint = Endpoint("POST", f"/admin/users/{user_id}/revoke")
+        return self._whole(endpoint, f"Authorization: Bearer {admin_secret}\r\n", "")
+
+    def mint(self, count: int, ttl_s: int, first_user: int, admin_secret: str) -> bytes:
+        body = json.dumps({"count": count, "ttl_s": ttl_s, "first_user": first_user})
+        endpoint = Endpoint("POST", "/admin/credentials")
+        return self._whole(endpoint, f"Authorization: Bearer {admin_secret}\r\n", body)
+
+    def _authenticated(
+        self, endpoint: Endpoint, credential: str, csrf_token: str, body: str
+    ) -> bytes:
+        headers = f"{self._opening}{credential}\r\n{self._origin}"
+        if self._carrier == "cookie":
+            headers += f"X-CSRF-Token: {csrf_token}\r\n"
+        return self._whole(endpoint, headers, body)
+
+    def _whole(self, endpoint: Endpoint, headers: str, body: str) -> bytes:
+        return (
+            f"{endpoint.method} {endpoint.path} HTTP/1.1\r\n{self._host}{headers}"
+            f"Content-Type: application/json\r\nContent-Length: {len(body.encode())}\r\n\r\n{body}"
+        ).encode()

@@ -1,0 +1,105 @@
+"""What runner and generator say to each other, one JSON line each.
+
+The runner sends one `Order` a block on the generator's stdin; the generator answers with slice
+lines, trial lines, notes and, last, `done`, on a pipe of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import TypeAdapter
+
+from loadtests.model import (
+    Carrier,
+    Experiment,
+    Placement,
+    PlannedSlice,
+    RevocationRecord,
+    SliceRecord,
+)
+
+# The file descriptor the generator writes its lines to, and the one it watches for its starter.
+LINES_FD_VARIABLE = "AUTHBENCH_LINES_FD"
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaAddress:
+    """Where a replica listens; its pid where it is a local process."""
+
+    host: str
+    port: int
+    pid: int | None = None
+
+    @property
+    def origin(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """One minted credential, owned by one simulated user."""
+
+    user_id: str
+    credential: str
+    csrf_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class ArmTarget:
+    """How the generator reaches an arm and whose CPU to count for it."""
+
+    arm: str
+    carrier: Carrier
+    cookie_name: str
+    replicas: tuple[ReplicaAddress, ...]
+    store_pid: int | None = None
+    credentials: tuple[Credential, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Everything the generator needs for a block. `run_started_ns`: the run's monotonic zero."""
+
+    experiment: Experiment
+    slices: tuple[PlannedSlice, ...]
+    targets: tuple[ArmTarget, ...]
+    placement: Placement
+    run_started_ns: int
+    runner_pid: int
+    admin_secret: str
+    password: str
+
+    def target(self, arm: str) -> ArmTarget:
+        return next(target for target in self.targets if target.arm == arm)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A line from the generator: a slice about to start, a slice, a trial, or the end."""
+
+    starting: PlannedSlice | None = None
+    slice: SliceRecord | None = None
+    revocation: RevocationRecord | None = None
+    repeated_round: str | None = None
+    done: bool = False
+
+
+_ORDER = TypeAdapter(Order)
+_MESSAGE = TypeAdapter(Message)
+
+
+def order_line(order: Order) -> bytes:
+    return _ORDER.dump_json(order) + b"\n"
+
+
+def parse_order(line: bytes) -> Order:
+    return _ORDER.validate_json(line)
+
+
+def message_line(message: Message) -> bytes:
+    return _MESSAGE.dump_json(message, exclude_none=False) + b"\n"
+
+
+def parse_message(line: bytes) -> Message:
+    return _MESSAGE.validate_json(line)

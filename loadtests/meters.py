@@ -1,0 +1,90 @@
+"""CPU of an arm, of the generator and of the machine, read at the edges of a slice."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from loadtests.cpu_clock import MachineCpu, machine_cpu, processes_cpu_ns
+from loadtests.messages import Order
+from loadtests.model import CpuSeconds
+
+_NS_PER_S = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """CPU seconds between two readings; None where something cannot be read."""
+
+    cpu_s: CpuSeconds
+    steal_s: float | None
+    foreign_cpu_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """CPU clocks at one moment, in ns. `ours_ns`: every process of this run, measured or idle."""
+
+    at_ns: int
+    server_ns: int | None
+    store_ns: int | None
+    generator_ns: int
+    ours_ns: int | None
+    machine: MachineCpu | None
+
+    def since(self, before: Reading) -> Spent:
+        machine, was = self.machine, before.machine
+        foreign_cpu_s = steal_s = None
+        if machine is not None and was is not None:
+            steal_s = machine.steal_s - was.steal_s
+            ours_s = _difference_s(self.ours_ns, before.ours_ns)
+            if ours_s is not None:
+                foreign_cpu_s = max(0.0, machine.busy_s - was.busy_s - ours_s)
+        return Spent(
+            CpuSeconds(
+                server=_difference_s(self.server_ns, before.server_ns),
+                store=_difference_s(self.store_ns, before.store_ns),
+                generator=_difference_s(self.generator_ns, before.generator_ns),
+            ),
+            steal_s,
+            foreign_cpu_s,
+        )
+
+
+class Meters:
+    """Reads the clocks of one arm; pids unknown (servers elsewhere) read as None."""
+
+    def __init__(
+        self, server_pids: Sequence[int | None], store_pid: int | None, order: Order
+    ) -> None:
+        known = [pid for pid in server_pids if pid is not None]
+        self._server_pids = known if len(known) == len(server_pids) else None
+        self._store_pid = store_pid
+        self._our_pids = [
+            pid
+            for target in order.targets
+            for pid in (target.store_pid, *(replica.pid for replica in target.replicas))
+            if pid is not None
+        ] + [order.runner_pid, os.getpid()]
+
+    def read(self) -> Reading:
+        at_ns = time.monotonic_ns()
+        server_ns = None if self._server_pids is None else processes_cpu_ns(self._server_pids)
+        # A strategy without a store spends nothing there.
+        store_ns = 0 if self._store_pid is None else processes_cpu_ns([self._store_pid])
+        return Reading(
+            at_ns=at_ns,
+            server_ns=server_ns,
+            store_ns=store_ns,
+            generator_ns=time.process_time_ns(),
+            ours_ns=processes_cpu_ns(self._our_pids),
+            machine=machine_cpu(),
+        )
+
+
+def _difference_s(after_ns: int | None, before_ns: int | None) -> float | None:
+    if after_ns is None or before_ns is None:
+        return None
+    return (after_ns - before_ns) / _NS_PER_S

@@ -1,0 +1,40 @@
+"""Which CPU runs what, so that the generator never shares a core with what it measures."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+
+import psutil
+
+from loadtests.model import Placement
+
+NOWHERE = Placement((), (), ())
+
+
+def place(cpus: Iterable[int]) -> Placement:
+    """Pure: the CPUs to use -> who runs where.
+
+    One: nothing is pinned. Two: servers and stores on the first, generator and runner on the
+    other. Three: the stores get their own. Four and more: the servers get the rest.
+    """
+    ordered = tuple(sorted(cpus))
+    if len(ordered) < 2:
+        return NOWHERE
+    if len(ordered) == 2:
+        return Placement(ordered[:1], ordered[:1], ordered[1:])
+    return Placement(ordered[:-2], ordered[-2:-1], ordered[-1:])
+
+
+def usable_cpus() -> tuple[int, ...]:
+    """The CPUs this process may run on; none where the platform cannot pin."""
+    return tuple(sorted(os.sched_getaffinity(0))) if sys.platform == "linux" else ()
+
+
+def pin(pid: int, cpus: tuple[int, ...]) -> None:
+    """Moves every thread of a process to `cpus`; does nothing where none are given."""
+    if not cpus or sys.platform != "linux":
+        return
+    for thread in psutil.Process(pid).threads():
+        os.sched_setaffinity(thread.id, cpus)

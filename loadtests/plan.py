@@ -1,0 +1,68 @@
+"""Experiment + seed -> blocks of interleaved slices. Pure: no clock, no I/O."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+
+from loadtests.model import Experiment, Phase, PlannedSlice
+
+# What a block costs besides its slices, measured on two cores: starting replicas and stores,
+# verifying, minting, loading the generator, ending everything. Only the prediction uses them.
+BLOCK_FIXED_S = 3.0
+BLOCK_PER_REPLICA_S = 0.8
+SLICE_FIXED_S = 0.06
+
+
+def plan_block(experiment: Experiment, block: int) -> list[PlannedSlice]:
+    """The slices of one block in the order they are walked.
+
+    Each round holds every arm once, in an order of its own. Consecutive rounds are rotations of
+    one shuffle, so over as many rounds as arms each arm stands once in every place (a Latin
+    square; Fisher, The Design of Experiments, §33): drift within a round hits all arms alike.
+    """
+    return [
+        PlannedSlice(
+            block, phase.name, number, arm, _seed(experiment, block, phase.name, number, arm)
+        )
+        for phase in experiment.phases
+        for number, order in enumerate(_orders(experiment, block, phase))
+        for arm in order
+    ]
+
+
+def predicted_s(experiment: Experiment) -> float:
+    """About how long the whole run takes, in seconds."""
+    replicas = sum(arm.replicas for arm in experiment.arms)
+    slices_s = sum(
+        phase.rounds * len(experiment.arms) * _slice_s(phase) for phase in experiment.phases
+    )
+    warm_up_s = experiment.warm_up_s * len(experiment.arms)
+    block_s = BLOCK_FIXED_S + BLOCK_PER_REPLICA_S * replicas + warm_up_s + slices_s
+    return experiment.blocks * block_s
+
+
+def _slice_s(phase: Phase) -> float:
+    if phase.trials is None:
+        return phase.guard_s + phase.slice_s + SLICE_FIXED_S
+    turns = -(-phase.trials.per_slice // phase.trials.concurrent)
+    # A strategy that revokes at once ends its trials early; one that waits for expiry does not.
+    return turns * phase.trials.ttl_s * 0.7
+
+
+def _orders(experiment: Experiment, block: int, phase: Phase) -> list[list[str]]:
+    names = [arm.name for arm in experiment.arms]
+    orders: list[list[str]] = []
+    while len(orders) < phase.rounds:
+        turn = len(orders)
+        dice = random.Random(_seed(experiment, block, phase.name, turn, "order"))  # noqa: S311
+        first = dice.sample(names, len(names))
+        shifts = dice.sample(range(len(names)), len(names))
+        orders += [first[shift:] + first[:shift] for shift in shifts]
+    return orders[: phase.rounds]
+
+
+def _seed(experiment: Experiment, block: int, phase: str, number: int, what: str) -> int:
+    """The same on every machine and Python, unlike `hash`."""
+    text = f"{experiment.seed}/{block}/{phase}/{number}/{what}"
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6], "big")

@@ -1,0 +1,110 @@
+"""Where users wait for their turn: one slice at a time, closed or open.
+
+Everything runs on one thread of greenlets, so plain attributes are enough.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from gevent import get_hub, getcurrent
+from gevent.event import Event
+
+from loadtests.recorder import Stamp
+
+_monotonic_ns = time.monotonic_ns
+
+Drive = Callable[[Any, int], None]
+
+
+class Stage:
+    """`drive(user, due_ns)` is what a user does with a due time; it differs by slice."""
+
+    def __init__(self) -> None:
+        self.drive: Drive = _nothing
+        self.stamps: list[Stamp] = []
+        self.pool_exhausted = 0
+        self.quiet = Event()
+        self._idle: deque[Any] = deque()
+        self._backlog: deque[int] = deque()
+        self._busy = 0
+        self._closed_until_ns = 0
+        self._loop: Any = get_hub().loop
+
+    @property
+    def waiting(self) -> int:
+        """How many users stand idle."""
+        return len(self._idle)
+
+    def attend(self, user: Any) -> None:
+        """A user's whole life: wait, act on due times, wait again. Ends when it is killed."""
+        hub = get_hub()
+        greenlet = getcurrent()
+        while True:
+            self._idle.append(greenlet)
+            try:
+                due_ns = hub.switch()
+            except BaseException:
+                self._forget(greenlet)
+                raise
+            try:
+                while due_ns:
+                    self.drive(user, due_ns)
+                    due_ns = self._next_due_ns()
+            finally:
+                self._left()
+
+    def open(self, drive: Drive) -> None:
+        """A new slice: what came before is forgotten (in place: visitors append to the list)."""
+        self.drive = drive
+        self.stamps.clear()
+        self.pool_exhausted = 0
+        self._backlog.clear()
+        self.quiet.clear()
+
+    def run_closed(self, users: int, until_ns: int) -> None:
+        """Sets `users` going, back to back, until `until_ns`."""
+        self._closed_until_ns = until_ns
+        for _ in range(min(users, len(self._idle))):
+            self._busy += 1
+            self._loop.run_callback(self._idle.popleft().switch, _monotonic_ns())
+
+    def hand_out(self, due_ns: int) -> None:
+        """Gives a due time to the user idle longest; with none idle it waits, and is counted."""
+        if self._idle:
+            self._busy += 1
+            self._idle.popleft().switch(due_ns)
+        else:
+            self.pool_exhausted += 1
+            self._backlog.append(due_ns)
+
+    def drain(self, timeout_s: float) -> int:
+        """Waits until every user is idle; returns how many due requests were never sent."""
+        if self._busy:
+            self.quiet.clear()
+            self.quiet.wait(timeout_s)
+        unsent = len(self._backlog)
+        self._backlog.clear()
+        return unsent
+
+    def _next_due_ns(self) -> int:
+        if self._backlog:
+            return self._backlog.popleft()
+        now_ns = _monotonic_ns()
+        return now_ns if now_ns < self._closed_until_ns else 0
+
+    def _left(self) -> None:
+        self._busy -= 1
+        if not self._busy:
+            self.quiet.set()
+
+    def _forget(self, greenlet: Any) -> None:
+        if greenlet in self._idle:
+            self._idle.remove(greenlet)
+
+
+def _nothing(_user: Any, _due_ns: int) -> None:
+    return

@@ -1,0 +1,241 @@
+"""Starts, checks and stops what is measured: for every arm a store of its own and its replicas."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import select
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from loadtests.messages import ReplicaAddress
+from loadtests.model import Arm, ConfigurationError, Setting
+from loadtests.store_server import RunningStore, external_store, start_store
+
+START_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 8.0
+LOG_LINES_SHOWN = 5
+_ROOT = Path(__file__).parent.parent
+
+
+class MeasurementError(Exception):
+    """Something died or hung while it was measured: the run ends `interrupted`."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSecrets:
+    """Made for one run and handed to its servers by environment, never by argument."""
+
+    admin_secret: str
+    signing_key: str
+    password: str
+
+    @classmethod
+    def fresh(cls) -> RunSecrets:
+        return cls(*(secrets.token_urlsafe(32) for _ in range(3)))
+
+    def environment(self) -> dict[str, str]:
+        return {
+            "AUTHBENCH_ADMIN_SECRET": self.admin_secret,
+            "AUTHBENCH_SIGNING_KEY": self.signing_key,
+            "AUTHBENCH_USER_PASSWORD": self.password,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyFacts:
+    """What a strategy says of itself before any server of it runs."""
+
+    needs_store: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """One server process that listens."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    address: ReplicaAddress
+    log: IO[bytes]
+
+    def check_alive(self) -> None:
+        """Raises MeasurementError with the last log lines when the process has ended."""
+        status = self.process.poll()
+        if status is not None:
+            raise MeasurementError(
+                f"{self.name} (pid {self.process.pid}) ended with status {status}; "
+                f"its last log lines:\n{_tail(self.log)}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class RunningArm:
+    """An arm that answers. `store` is None where the strategy has none."""
+
+    arm: Arm
+    replicas: tuple[Replica, ...]
+    store: RunningStore | None
+
+    def check_alive(self) -> None:
+        for replica in self.replicas:
+            replica.check_alive()
+
+
+class _Starting(NamedTuple):
+    name: str
+    process: subprocess.Popen[bytes]
+    log: IO[bytes]
+
+
+def describe(arm: Arm) -> StrategyFacts:
+    """Asks the servers' package what a strategy needs; settings it lacks are found here.
+
+    Raises ConfigurationError with the servers' own line.
+    """
+    asked = subprocess.run(
+        [*_command(arm, {}), "--describe"], cwd=_ROOT, capture_output=True, text=True, check=False
+    )
+    if asked.returncode != 0:
+        raise ConfigurationError(f"arm {arm.name}: {asked.stderr.strip() or 'cannot be described'}")
+    return StrategyFacts(needs_store=bool(json.loads(asked.stdout)["needs_store"]))
+
+
+@contextmanager
+def running_arms(
+    arms: Mapping[str, tuple[Arm, StrategyFacts]],
+    server_settings: Mapping[str, Setting],
+    run_secrets: RunSecrets,
+) -> Iterator[dict[str, RunningArm]]:
+    """Every arm of a block, started together and ended together.
+
+    Raises ConfigurationError when a server refuses its settings, MeasurementError when one does
+    not come up.
+    """
+    with ExitStack() as stack:
+        stores = {
+            name: stack.enter_context(_store())
+            for name, (_arm, facts) in arms.items()
+            if facts.needs_store
+        }
+        starting: dict[str, list[_Starting]] = {}
+        for name, (arm, _facts) in arms.items():
+            command = _command(arm, server_settings)
+            if name in stores:
+                command += ["--store", stores[name].url, "--key-prefix", f"authbench:{name}:"]
+            starting[name] = [
+                _start(stack, f"{name} replica {number}", command, number, run_secrets)
+                for number in range(arm.replicas)
+            ]
+        # Runs first at the end: all are told to stop before any is waited for.
+        stack.callback(_tell_to_stop, [each.process for all_ in starting.values() for each in all_])
+        yield {
+            name: RunningArm(
+                arm,
+                tuple(_await_replica(started) for started in starting[name]),
+                stores.get(name),
+            )
+            for name, (arm, _facts) in arms.items()
+        }
+
+
+@contextmanager
+def _store() -> Iterator[RunningStore]:
+    url = os.environ.get("REDIS_URL")
+    if url:
+        yield external_store(url)
+        return
+    with start_store() as store:
+        yield store
+
+
+def _command(arm: Arm, server_settings: Mapping[str, Setting]) -> list[str]:
+    command = [sys.executable, "-m", "servers", "--strategy", arm.strategy]
+    command += ["--carrier", arm.carrier]
+    if arm.carrier == "cookie":
+        command.append("--insecure-cookie")
+    for key, value in server_settings.items():
+        command += [f"--{key.replace('_', '-')}", str(value)]
+    for key, value in arm.settings.items():
+        command += ["--set", f"{key}={value}"]
+    return command
+
+
+def _start(
+    stack: ExitStack, name: str, command: list[str], number: int, run_secrets: RunSecrets
+) -> _Starting:
+    # A file without a name: whatever kills this process, no log is left behind.
+    log = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
+    process = subprocess.Popen(
+        [*command, "--port", "0", "--replica", str(number), "--exit-with-parent"],
+        cwd=_ROOT,
+        env={**os.environ, **run_secrets.environment()},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        start_new_session=True,
+    )
+    stack.callback(_stop, process)
+    return _Starting(name, process, log)
+
+
+def _await_replica(starting: _Starting) -> Replica:
+    name, process, log = starting
+    line = read_line(process, START_TIMEOUT_S)
+    if not line:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(1.0)
+        if process.poll() == 2:
+            raise ConfigurationError(_tail(log, 1).strip())
+        raise MeasurementError(f"{name} did not start; its last log lines:\n{_tail(log)}")
+    told = json.loads(line)
+    address = ReplicaAddress(told["host"], told["port"], process.pid)
+    return Replica(name, process, address, log)
+
+
+def read_line(process: subprocess.Popen[bytes], timeout_s: float) -> bytes:
+    """The first line a process prints; empty when it ends or `timeout_s` passes before."""
+    assert process.stdout is not None
+    deadline_s = time.monotonic() + timeout_s
+    line = b""
+    while not line.endswith(b"\n"):
+        readable, _, _ = select.select([process.stdout], [], [], deadline_s - time.monotonic())
+        if not readable:
+            return b""
+        byte = os.read(process.stdout.fileno(), 1)
+        if not byte:
+            return b""
+        line += byte
+    return line
+
+
+def _tell_to_stop(processes: list[subprocess.Popen[bytes]]) -> None:
+    for process in processes:
+        process.terminate()
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.close()
+    process.terminate()
+    try:
+        process.wait(STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    process.stdout.close()
+
+
+def _tail(log: IO[bytes], lines: int = LOG_LINES_SHOWN) -> str:
+    # The server writes at the same offset, so this reads without moving it.
+    text = os.pread(log.fileno(), 1 << 20, 0).decode(errors="replace")
+    return "\n".join(text.splitlines()[-lines:])

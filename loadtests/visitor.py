@@ -1,0 +1,173 @@
+"""One simulated user at one arm: its connections, its credentials, its dice."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from loadtests.client import Client, ExchangeFailed, Watchdog
+from loadtests.http_messages import LOGIN, LOGOUT, ME, STATE, Endpoint, Requests
+from loadtests.messages import ArmTarget, Credential
+from loadtests.recorder import Stamp
+
+# Told of every request as it ends: keeps its stamp, fires Locust's `request` event.
+Record = Callable[[Stamp], None]
+
+
+@dataclass(slots=True)
+class Account:
+    """A credential as its owner holds it; `PUT /state` may replace it."""
+
+    user_id: str
+    credential: str
+    csrf_token: str
+    writes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A connection to one replica and the requests that go over it."""
+
+    client: Client
+    requests: Requests
+
+
+class Visitor:
+    """Walks its own accounts in turn and takes the replicas in turn, so load is even on both."""
+
+    def __init__(
+        self,
+        target: ArmTarget,
+        accounts: Sequence[Credential],
+        *,
+        number: int,
+        seed: int,
+        password: str,
+        population: int,
+        watchdog: Watchdog,
+        record: Record,
+        admin_secret: str = "",
+    ) -> None:
+        self.target = target
+        self.dice = random.Random(seed)  # noqa: S311
+        self.password = password
+        self.population = population
+        self.record = record
+        self.watchdog = watchdog
+        self.admin_secret = admin_secret
+        self.lines = [_line(target, at.host, at.port, watchdog) for at in target.replicas]
+        self._carrier = target.carrier
+        self._cookie_name = target.cookie_name
+        self._accounts = [Account(a.user_id, a.credential, a.csrf_token) for a in accounts]
+        self._next_account = 0
+        self._next_line = number
+
+    def account(self) -> Account:
+        """The next of this user's accounts; logs in first where it has none."""
+        if not self._accounts:
+            self._accounts.append(self._login_once())
+        self._next_account = (self._next_account + 1) % len(self._accounts)
+        return self._accounts[self._next_account]
+
+    def me(self, account: Account, due_ns: int) -> bool:
+        line = self._line()
+        return self._call(line, ME, line.requests.me(account.credential), due_ns)
+
+    def write_state(self, account: Account, due_ns: int) -> bool:
+        account.writes += 1
+        # The cart keeps its size, so a run's later slices are not dearer than its first.
+        cart = {"cart": [{"sku": f"sku-{account.writes % 1000:03}", "quantity": 1}]}
+        line = self._line()
+        request = line.requests.state(account.credential, account.csrf_token, cart)
+        accepted = self._call(line, STATE, request, due_ns)
+        if accepted:
+            account.credential = self._granted(line.client) or account.credential
+        return accepted
+
+    def login(self, due_ns: int) -> Account | None:
+        """Logs a random member of the population in; None when that failed."""
+        username = f"user-{self.dice.randrange(self.population):06}"
+        line = self._line()
+        request = line.requests.login(username, self.password)
+        if not self._call(line, LOGIN, request, due_ns):
+            return None
+        csrf_token = json.loads(line.client.body).get("csrf_token", "")
+        return Account(username, self._granted(line.client), csrf_token)
+
+    def logout(self, account: Account, due_ns: int) -> bool:
+        line = self._line()
+        request = line.requests.logout(account.credential, account.csrf_token)
+        return self._call(line, LOGOUT, request, due_ns)
+
+    def close(self) -> None:
+        for line in self.lines:
+            line.client.close()
+
+    def _line(self) -> Line:
+        self._next_line = (self._next_line + 1) % len(self.lines)
+        return self.lines[self._next_line]
+
+    def _call(self, line: Line, endpoint: Endpoint, request: bytes, due_ns: int) -> bool:
+        client = line.client
+        outcome: int | str
+        try:
+            outcome = client.exchange(request)
+        except ExchangeFailed as failure:
+            outcome = failure.outcome
+            client.done_ns = time.monotonic_ns()
+        stamp = Stamp(
+            endpoint.name,
+            outcome,
+            due_ns,
+            client.sent_ns,
+            client.done_ns,
+            len(request),
+            client.received_bytes,
+        )
+        self.record(stamp)
+        return isinstance(outcome, int) and outcome < 400
+
+    def _granted(self, client: Client) -> str:
+        """The credential the last answer granted, or "" where it stayed as it was."""
+        if self._carrier == "bearer":
+            return str(json.loads(client.body).get("access_token", ""))
+        prefix = self._cookie_name.encode() + b"="
+        for cookie in client.set_cookies:
+            if cookie.startswith(prefix):
+                return cookie[len(prefix) :].partition(b";")[0].decode("ascii")
+        return ""
+
+    def _login_once(self) -> Account:
+        account = self.login(0)
+        if account is None:
+            raise ExchangeFailed("login refused")
+        return account
+
+
+def _line(target: ArmTarget, host: str, port: int, watchdog: Watchdog) -> Line:
+    client = Client(host, port, reads_cookies=target.carrier == "cookie")
+    requests = Requests(host, port, target.carrier, target.cookie_name)
+    return Line(watchdog.guard(client), requests)
+
+
+def owned(credentials: Sequence[Credential], owner: int, owners: int) -> Sequence[Credential]:
+    """The share of the population that belongs to one of `owners` users."""
+    return credentials[owner::owners]
+
+
+def describe(stamp: Stamp) -> dict[str, Any]:
+    """A stamp as the keywords of Locust's `request` event; failures carry an exception."""
+    method, path = stamp.endpoint.split(" ", 1)
+    failed = not isinstance(stamp.outcome, int) or stamp.outcome >= 400
+    return {
+        "request_type": method,
+        "name": path,
+        "response_time": (stamp.done_ns - stamp.sent_ns) / 1e6,
+        "response_length": stamp.received_bytes,
+        "exception": ExchangeFailed(str(stamp.outcome)) if failed else None,
+        "context": {},
+    }

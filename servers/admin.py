@@ -1,0 +1,70 @@
+"""What the harness asks for: credentials by the thousand, and revocation."""
+
+from __future__ import annotations
+
+import hmac
+from functools import wraps
+
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
+
+from servers.bodies import optional_positive_field, read_object, whole_field
+from servers.errors import forbidden
+from servers.responses import answer, effect_answer, whole_seconds
+from servers.services import SERVICES
+
+_LAST_USER = 10**9
+
+
+def admin_routes() -> list[web.RouteDef]:
+    return [
+        web.post("/admin/credentials", _only_admin(mint)),
+        web.post("/admin/users/{user_id}/revoke", _only_admin(revoke_user)),
+        web.post("/admin/revoke-all", _only_admin(revoke_all)),
+    ]
+
+
+async def mint(request: web.Request) -> web.Response:
+    """`count` credentials for consecutive users from number `first_user` on, no passwords."""
+    services = request.app[SERVICES]
+    body = await read_object(request)
+    count = whole_field(body, "count", 1, services.settings.mint_max, None)
+    first = whole_field(body, "first_user", 0, _LAST_USER, 0)
+    ttl_s = optional_positive_field(body, "ttl_s")
+    users = services.directory.take(first, count)
+    grants = await services.strategy.issue_many(users, ttl_s)
+    minted = [
+        {
+            "user_id": user.user_id,
+            "credential": grant.credential,
+            "csrf_token": services.csrf.token(grant.sid),
+            "expires_in": whole_seconds(grant.expires_in_s),
+        }
+        for user, grant in zip(users, grants, strict=True)
+    ]
+    return answer({"credentials": minted})
+
+
+async def revoke_user(request: web.Request) -> web.Response:
+    strategy = request.app[SERVICES].strategy
+    return effect_answer(await strategy.revoke_user(request.match_info["user_id"]))
+
+
+async def revoke_all(request: web.Request) -> web.Response:
+    return effect_answer(await request.app[SERVICES].strategy.revoke_all())
+
+
+def _only_admin(handler: Handler) -> Handler:
+    @wraps(handler)
+    async def guarded(request: web.Request) -> web.StreamResponse:
+        expected = f"Bearer {request.app[SERVICES].settings.admin_secret}"
+        given = request.headers.getall(hdrs.AUTHORIZATION, [])
+        if len(given) != 1 or not hmac.compare_digest(_octets(given[0]), _octets(expected)):
+            raise forbidden("wrong_admin_secret", "this route needs the admin secret")
+        return await handler(request)
+
+    return guarded
+
+
+def _octets(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")

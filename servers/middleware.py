@@ -1,0 +1,71 @@
+"""The one middleware: carrier, Strategy.verify, request identity; refusals become answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from servers.carrier import MISSING_CREDENTIAL
+from servers.errors import Refused
+from servers.handlers import PROTECTED, STATE_CHANGING
+from servers.responses import answer
+from servers.services import IDENTITY, SERVICES, VIA_COOKIE, Services
+from servers.strategy import Rejected, StoreUnavailable, TtlRefused
+
+_RETRY_AFTER = {"Retry-After": "1"}
+
+
+@web.middleware
+async def authenticate(request: web.Request, handler: Handler) -> web.StreamResponse:
+    services = request.app[SERVICES]
+    response: web.StreamResponse
+    try:
+        if handler in PROTECTED:
+            await _identify(request, handler, services)
+        response = await handler(request)
+    except Rejected as rejected:
+        response = _rejected(rejected.code)
+    except StoreUnavailable:
+        message = "the store does not answer"
+        response = _error(503, "store_unavailable", message, _RETRY_AFTER)
+    except Refused as refused:
+        response = _error(refused.status, refused.code, refused.message, refused.headers)
+    except TtlRefused as refused:
+        response = _error(400, "malformed_request", str(refused))
+    except web.HTTPException as raised:
+        response = _as_json(raised)
+    outcomes = services.outcomes
+    outcomes[response.status] = outcomes.get(response.status, 0) + 1
+    return response
+
+
+async def _identify(request: web.Request, handler: Handler, services: Services) -> None:
+    credential, via_cookie = services.carrier.read(request.headers)
+    identity = await services.strategy.verify(credential)
+    if via_cookie:
+        request[VIA_COOKIE] = True
+        if handler in STATE_CHANGING:
+            services.csrf.check_change(request.headers, identity.sid)
+    request[IDENTITY] = identity
+
+
+def _rejected(code: str) -> web.Response:
+    """RFC 6750 §3.1: the challenge names an error only where a credential was sent."""
+    challenge = "Bearer" if code == MISSING_CREDENTIAL else 'Bearer error="invalid_token"'
+    message = "no valid credential was sent"
+    return _error(401, code, message, {"WWW-Authenticate": challenge})
+
+
+def _as_json(raised: web.HTTPException) -> web.Response:
+    """aiohttp's own refusals (404, 405, 413 …), with the headers they need."""
+    kept = {name: raised.headers[name] for name in ("Allow",) if name in raised.headers}
+    code = raised.reason.lower().replace(" ", "_").replace("-", "_")
+    return _error(raised.status, code, raised.reason, kept)
+
+
+def _error(
+    status: int, code: str, message: str, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    return answer({"error": code, "message": message}, status, headers)

@@ -1,0 +1,50 @@
+"""A strategy's own options: `--set name=value` onto the frozen dataclass its file declares."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable
+from typing import Any, TypeVar, get_type_hints
+
+from servers.settings import SettingsError
+
+Options = TypeVar("Options")
+
+
+def parse_options(
+    options_type: type[Options], strategy: str, assignments: Iterable[tuple[str, str]]
+) -> Options:
+    """An `options_type` (fields int, float or str) with `assignments` over its defaults.
+
+    Numbers must be finite and not negative; a name that ends in `ttl_s` must be above zero.
+    Raises SettingsError naming the option, the value and what is allowed.
+    """
+    types = get_type_hints(options_type)
+    values: dict[str, Any] = {}
+    for name, text in assignments:
+        if name not in types:
+            allowed = ", ".join(_names(options_type)) or "none"
+            raise SettingsError(f"--set {name}={text}: options of {strategy} are: {allowed}")
+        values[name] = _convert(name, text, types[name])
+    return options_type(**values)
+
+
+def _names(options_type: Any) -> list[str]:
+    return [each.name for each in dataclasses.fields(options_type)]
+
+
+def _convert(name: str, text: str, kind: type[Any]) -> int | float | str:
+    if kind is str:
+        if not text:
+            raise SettingsError(f"--set {name}=: allowed is a text that is not empty")
+        return text
+    try:
+        number: int | float = kind(text)
+    except ValueError:
+        number = math.nan
+    if math.isfinite(number) and (number > 0 or (number == 0 and not name.endswith("ttl_s"))):
+        return number
+    what = "a whole number" if kind is int else "a number"
+    least = "above 0" if name.endswith("ttl_s") else "of at least 0"
+    raise SettingsError(f"--set {name}={text}: allowed is {what} {least}")

@@ -1,0 +1,64 @@
+"""Answers: JSON, grants, effects."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+
+from servers.carrier import MAX_CREDENTIAL_BYTES
+from servers.errors import too_large
+from servers.services import Services
+from servers.strategy import Effect, Grant
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+# RFC 6749 §5.1: an answer that holds a token must not be cached.
+_NO_STORE = {"Cache-Control": "no-store"}
+
+
+def answer(
+    data: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    """`data` as compact JSON. RFC 8259 §11 defines no charset parameter for it."""
+    return web.Response(
+        body=_encode(data).encode(),
+        status=status,
+        headers=headers,
+        content_type="application/json",
+    )
+
+
+def grant_answer(services: Services, grant: Grant, *, by_cookie: bool) -> web.Response:
+    """The credential as a cookie, or as an RFC 6749 §5.1 token answer.
+
+    Raises Refused (413) when the credential outgrew what clients carry.
+    """
+    if len(grant.credential) > MAX_CREDENTIAL_BYTES:
+        raise too_large(f"the credential would exceed {MAX_CREDENTIAL_BYTES} bytes")
+    expires_in_s = whole_seconds(grant.expires_in_s)
+    if by_cookie:
+        return answer(
+            {"expires_in": expires_in_s, "csrf_token": services.csrf.token(grant.sid)},
+            headers={"Set-Cookie": services.carrier.set_cookie(grant), **_NO_STORE},
+        )
+    return answer(
+        {
+            "access_token": grant.credential,
+            "token_type": "Bearer",
+            "expires_in": expires_in_s,
+        },
+        headers=_NO_STORE,
+    )
+
+
+def effect_answer(effect: Effect, headers: Mapping[str, str] | None = None) -> web.Response:
+    """200 when the revocation holds already, 202 when only time ends it, or nothing does."""
+    status = 200 if effect.effective_within_s == 0 else 202
+    return answer({"effective_within_s": effect.effective_within_s}, status, headers)
+
+
+def whole_seconds(seconds: float | None) -> int | None:
+    return None if seconds is None else math.ceil(seconds)

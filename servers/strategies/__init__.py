@@ -1,0 +1,1 @@
+"""One file a strategy; the file name is the registry. A leading underscore marks a helper."""

@@ -1,0 +1,97 @@
+"""The one way strategies talk to Redis or Valkey: fail soon, never retry, never hang."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import AuthenticationError, RedisError, ResponseError
+from redis.maint_notifications import MaintNotificationsConfig
+
+from servers.settings import Settings, SettingsError
+from servers.strategy import StoreUnavailable
+
+Answer = TypeVar("Answer")
+Execute = Callable[..., Awaitable[Any]]
+
+# Shorter than the 3 s within which a start must fail, longer than a slow name look-up.
+START_DEADLINE_S = 2.0
+
+
+class Store:
+    """A client and the deadline around each use of it."""
+
+    def __init__(self, client: Redis, deadline_s: float) -> None:
+        self.client = client
+        self._deadline_s = deadline_s
+        self._execute: Execute = client.execute_command
+
+    async def execute(self, *words: str | int) -> Any:
+        """One command's answer, within the deadline. Raises StoreUnavailable."""
+        return await self.within_deadline(self._execute(*words))
+
+    async def within_deadline(self, command: Awaitable[Answer]) -> Answer:
+        """Awaits pool, connection and answer for at most the deadline in all.
+
+        A command given up on closes its connection, so that its late answer is read by nobody.
+        Raises StoreUnavailable.
+        """
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                return await command
+        except (RedisError, OSError) as error:  # TimeoutError is an OSError
+            raise StoreUnavailable(type(error).__name__) from error
+
+
+@asynccontextmanager
+async def open_store(settings: Settings) -> AsyncIterator[Store]:
+    """Raises SettingsError, one line, when the store cannot be used at start."""
+    client = _client(settings)
+    try:
+        await _greet(client, settings.store or "")
+        yield Store(client, settings.store_deadline_s)
+    finally:
+        await client.aclose()
+
+
+def _client(settings: Settings) -> Redis:
+    try:
+        pool = BlockingConnectionPool.from_url(
+            settings.store or "",
+            max_connections=settings.store_connections,
+            timeout=settings.store_timeout_s,
+            socket_connect_timeout=settings.store_timeout_s,
+            # Bounded by the deadline instead: redis-py starts a task for every timed write.
+            socket_timeout=None,
+            retry=Retry(NoBackoff(), 0),
+            protocol=2,
+            maint_notifications_config=MaintNotificationsConfig(enabled=False),
+        )
+    except ValueError as error:
+        raise SettingsError(f"--store {without_password(settings.store)}: {error}") from None
+    return Redis.from_pool(pool)
+
+
+async def _greet(client: Redis, url: str) -> None:
+    try:
+        async with asyncio.timeout(START_DEADLINE_S):
+            await client.ping()
+    except (RedisError, OSError) as error:
+        raise SettingsError(f"--store {without_password(url)}: {_why(error)}") from None
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, AuthenticationError | ResponseError):
+        return f"refused: {' '.join(str(error).split())}"
+    return f"cannot be reached: {' '.join(str(error).split()) or type(error).__name__}"
+
+
+def without_password(url: str | None) -> str:
+    """`url` fit for a message."""
+    return re.sub(r"://[^@/]*@", "://…@", url or "")
