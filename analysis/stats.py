@@ -110,7 +110,7 @@ def judge(log_ratio: Interval, floor: float | None, better: Better) -> Judgement
     if max(abs(low), abs(high)) <= bound:
         return Judgement(f"same within {percent_within(bound)}%")
     if low <= 0 <= high:
-        return Judgement("inconclusive", "the interval includes no difference")
+        return Judgement("inconclusive", "the interval is too wide to decide")
     return Judgement("faster" if (low > 0) == (better == "higher") else "slower")
 
 

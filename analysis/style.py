@@ -11,10 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import count
+from typing import Literal
 
 from matplotlib.colors import to_hex, to_rgb
 
 from loadtests.model import Arm
+
+LineStyle = Literal["-", "-.", ":"] | tuple[float, tuple[float, float]]
 
 RC: Mapping[str, object] = {
     "font.family": "DejaVu Sans",
@@ -45,17 +48,15 @@ _PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#
 _MARKERS = "osD^vPXp*h<>d8"
 _KNOWN = {"none": "#7A7A7A", "session_redis": "#0072B2", "jwt_hs256": "#D55E00"}
 _KNOWN_MARKERS = {"none": "^", "session_redis": "o", "jwt_hs256": "s"}
-_LINES = ("-", "-.", ":", (0, (7, 1.5)))
-_CONTROL_LINE = (0, (3, 2))
+_LINES: tuple[LineStyle, ...] = ("-", "-.", ":", (0, (7, 1.5)))
+_CONTROL_LINE: LineStyle = (0, (3, 2))
 
 # Servers, store, generator: shades of grey with hatches, so that they clash with no strategy.
 PARTS = {
     "server": ("#4D4D4D", ""),
     "store": ("#A6A6A6", "////"),
-    "generator": ("#F2F2F2", "...."),
+    "generator": ("#F2F2F2", "..."),
 }
-
-LineStyle = str | tuple[int, tuple[float, float]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,13 @@ def seconds(value_s: float) -> str:
     return f"{number(value_s / factor)} {unit}"
 
 
+def plain_seconds(value_s: float) -> str:
+    """A time someone chose, as short as it can be said: 2 ms, 15 min."""
+    longer = ((3600.0, "h"), (60.0, "min"), *_TIMES)
+    factor, unit = next(((f, u) for f, u in longer if value_s >= f * 0.9995), (1e-6, "µs"))
+    return f"{value_s / factor:.4g} {unit}"
+
+
 def size(value_bytes: float) -> str:
     """512 B, 1.50 KiB, 2.00 MiB."""
     for factor, unit in _SIZES:
@@ -34,23 +41,16 @@ def size(value_bytes: float) -> str:
     return f"{number(value_bytes)} B"
 
 
+def share(value: float) -> str:
+    """A fraction as a percentage: 0%, 0.012%, 3.40%."""
+    return f"{number(value * 100)}%"
+
+
 def rate(value_rps: float) -> str:
     return f"{number(value_rps)} req/s"
 
 
-def fraction(value: float) -> str:
-    """A share as a percentage: 0%, 0.012%, 3.40%."""
-    return f"{number(value * 100)}%"
-
-
-def quantity(value: float, unit: str) -> str:
-    """A metric's value with its unit, as `analysis.metrics` names units."""
-    formats = {"s": seconds, "B": size, "fraction": fraction}
-    return formats[unit](value) if unit in formats else f"{number(value)} {unit}"
-
-
-def span(low: float, high: float, unit: str) -> str:
-    """An interval, its unit said once where both ends share it."""
-    left, right = quantity(low, unit), quantity(high, unit)
-    (head, _, left_unit), (_, _, right_unit) = left.partition(" "), right.partition(" ")
-    return f"{head if left_unit == right_unit else left} – {right}"
+def span(low: str, high: str) -> str:
+    """Two formatted ends of an interval, a unit both share said once: `1.20–1.40 ms`."""
+    number_text, _, unit = low.partition(" ")
+    return f"{number_text if unit and high.endswith(f' {unit}') else low}–{high}"

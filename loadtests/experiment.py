@@ -32,7 +32,9 @@ Count = Annotated[int, Field(ge=1)]
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, allow_inf_nan=False
+    )
 
 
 class _Load(_Table):
@@ -59,7 +61,8 @@ class _Trials(_Table):
     per_slice: Count
     concurrent: Count = 1
     probe_every_s: Positive = 0.002
-    ttl_s: Count = 2
+    # Tokens expire on whole seconds: a life of 1 s could end before its victim is revoked.
+    ttl_s: Annotated[int, Field(ge=2)] = 2
     background_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.3
 
 
@@ -79,6 +82,23 @@ class _Phase(_Table):
         if name not in scenarios.available():
             raise ValueError(f"allowed: {', '.join(scenarios.available())}")
         return name
+
+    @field_validator("scenario")
+    @classmethod
+    def _trials_have_their_own_scenario(cls, name: str, info: ValidationInfo) -> str:
+        if (name == "revocation") != (info.data.get("kind") == "revocation"):
+            raise ValueError("a `revocation` phase has the `revocation` scenario and no other has")
+        return name
+
+    @field_validator("load")
+    @classmethod
+    def _the_kind_decides_the_loop(cls, load: _Load | None, info: ValidationInfo) -> _Load | None:
+        kind = info.data.get("kind")
+        if load is not None and kind == "capacity" and load.model != "closed":
+            raise ValueError("a `capacity` phase has a closed load")
+        if load is not None and kind == "latency" and load.model == "closed":
+            raise ValueError("a `latency` phase has a constant or poisson load")
+        return load
 
     @field_validator("trials")
     @classmethod
@@ -161,7 +181,7 @@ def read(path: Path) -> Experiment:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
         file = _File.model_validate(table)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path}: not TOML: {error}") from None
     except ValidationError as error:
         raise ConfigurationError(f"{path}: {_one_line(error)}") from None

@@ -43,6 +43,9 @@ class Histogram:
             hdr = HdrHistogram.decode(text)
         except _UNREADABLE as error:
             raise ValueError(f"not an HDR histogram: {error}") from error
+        kind = (hdr.lowest_trackable_value, hdr.highest_trackable_value, hdr.significant_figures)
+        if kind != (LOWEST_NS, HIGHEST_NS, SIGNIFICANT_DIGITS):
+            raise ValueError(f"a histogram of another range or precision: {kind}")
         return cls(hdr)
 
     def to_text(self) -> str:

@@ -19,8 +19,10 @@ from loadtests.model import (
     SliceRecord,
 )
 
-# The file descriptor the generator writes its lines to, and the one it watches for its starter.
+# The file descriptor the generator writes its lines to.
 LINES_FD_VARIABLE = "AUTHBENCH_LINES_FD"
+# Set by a starter that holds the other end of stdin and wants to be outlived by nobody.
+LIFELINE_VARIABLE = "AUTHBENCH_EXIT_WITH_STDIN"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
 
 import gevent
-from gevent import get_hub
 
 from loadtests.client import Watchdog
+from loadtests.lifeline import Lifeline
 from loadtests.messages import LINES_FD_VARIABLE, Message, Order, message_line, parse_order
 from loadtests.placement import pin
 from loadtests.recorder import Stamp
@@ -18,7 +17,6 @@ from loadtests.user import LocustEnvironment, SimulatedUser
 from loadtests.visitor import Visitor, describe, owned
 from loadtests.walk import Walk
 
-_READ = 1
 _POLL_S = 0.01
 
 
@@ -30,7 +28,7 @@ def is_ordered() -> bool:
 def follow(environment: LocustEnvironment) -> None:
     """Waits for the order, then walks it as soon as Locust has every user standing."""
     order = parse_order(_read_line())
-    _end_with_starter()
+    environment.lifeline = Lifeline()
     pin(os.getpid(), order.placement.generator_cpus)
     cast_of_users = Cast(environment, order)
     environment.attend = cast_of_users.attend
@@ -104,16 +102,3 @@ def _read_line() -> bytes:
             sys.exit(1)
         line += data
     return line
-
-
-def _end_with_starter() -> None:
-    """End of file on stdin: whoever started this is gone, and so must this be."""
-    watcher: Any = get_hub().loop.io(sys.stdin.fileno(), _READ)
-
-    def look() -> None:
-        if not os.read(sys.stdin.fileno(), 4096):
-            os._exit(1)
-
-    watcher.start(look)
-    # The loop holds no reference of its own.
-    _end_with_starter.watcher = watcher  # type: ignore[attr-defined]

@@ -184,4 +184,5 @@ def _free_port() -> int:
 
 
 def _without_password(url: str) -> str:
-    return re.sub(r"://[^@/]*@", "://…@", url)
+    """Without anything a password may stand in: before the last `@`, or in the query."""
+    return re.sub(r"\?.*", "?…", re.sub(r"://.*@", "://…@", url))

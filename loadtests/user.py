@@ -15,6 +15,8 @@ LocustEnvironment = Any
 class SimulatedUser(User):
     """`environment.attend` is the life a mode gives its users: planned, or by hand."""
 
+    abstract = True
+
     def __init__(self, environment: LocustEnvironment) -> None:
         super().__init__(environment)
         self.visitor: Visitor | None = None

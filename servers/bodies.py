@@ -16,7 +16,10 @@ async def read_object(request: web.Request, max_bytes: int | None = None) -> dic
 
     Raises Refused (400, 413). Without `max_bytes` the application's own limit holds.
     """
-    body = await request.read()
+    try:
+        body = await request.read()
+    except web.RequestPayloadError:
+        raise malformed("the body cannot be read") from None
     if max_bytes is not None and len(body) > max_bytes:
         raise too_large(f"the body has {len(body)} bytes; at most {max_bytes} are kept")
     try:

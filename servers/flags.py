@@ -38,12 +38,23 @@ def parse_settings(
             "user_password": found.user_password,
         }
     )
+    _refuse_contradictions(settings)
+    return settings
+
+
+def _refuse_contradictions(settings: Settings) -> None:
     if settings.insecure_cookie and not settings.is_loopback:
         raise SettingsError(
             f"--insecure-cookie: --host {settings.host} is not a loopback address; "
             "allowed are 127.0.0.1, ::1 and localhost"
         )
-    return settings
+    # RFC 9106 §3.1: memory is at least 8 KiB a lane.
+    least_kib = 8 * settings.argon2_parallelism
+    if settings.argon2_memory_kib < least_kib:
+        raise SettingsError(
+            f"--argon2-memory-kib {settings.argon2_memory_kib}: allowed is at least {least_kib} "
+            f"with --argon2-parallelism {settings.argon2_parallelism}"
+        )
 
 
 class _Parser(argparse.ArgumentParser):
@@ -68,8 +79,8 @@ def _flags(strategies: Sequence[str]) -> dict[str, dict[str, Any]]:
         "--argon2-parallelism": _value(_whole(1, 64), 4, "lanes of a login"),
         "--login-threads": _value(_whole(1, 64), 1, "passwords checked at the same time"),
         "--login-queue": _value(_whole(0, 100_000), 64, "logins that may wait; then 503"),
-        "--store-timeout-s": _value(_seconds, 0.25, "longest wait for a store connection"),
-        "--store-deadline-s": _value(_seconds, 0.5, "longest wait for a store command, in all"),
+        "--store-timeout-s": _value(_seconds, 0.25, "longest wait to connect to the store"),
+        "--store-deadline-s": _value(_seconds, 0.5, "longest wait for the store in all"),
         "--store-connections": _value(_whole(1, 10_000), 64, "connections to the store"),
         "--state-max-bytes": _value(_whole(2, 1_048_576), 1_024, "largest body of PUT /state"),
         "--mint-max": _value(_whole(1, 1_000_000), 100_000, "most credentials minted at once"),

@@ -41,9 +41,16 @@ COSTS = {
     "jwt_hs256": (101.0, 0.0, None),
 }
 LAWS = {
-    "none": LawRecord(None, "nothing revokes a plain user id", "unaffected", "unaffected"),
-    "session_redis": LawRecord(0.0, "every replica refuses at once", "503", "as before"),
-    "jwt_hs256": LawRecord(900.0, "until the token expires", "unaffected", "unaffected"),
+    "none": LawRecord(None, "never: a user id is accepted for ever", "unaffected", "unaffected"),
+    "session_redis": LawRecord(
+        0.0, "at once: no request sent after the acknowledgement is accepted", "503", "as before"
+    ),
+    "jwt_hs256": LawRecord(
+        900.0,
+        "when the token expires: up to 900 s after the acknowledgement",
+        "unaffected",
+        "unaffected",
+    ),
 }
 
 
@@ -308,7 +315,7 @@ def _seen(
         "arm": arm.name,
         "trial": trial,
         "replica": replica,
-        "effective_within_s": LAWS[arm.strategy].bound_s,
+        "effective_within_s": LAWS.get(arm.strategy, LAWS["jwt_hs256"]).bound_s,
     }
     if arm.strategy == "none":
         return a_trial(**base, lag_low_s=2.5, lag_high_s=None, first_rejected_sent_s=None)

@@ -37,6 +37,10 @@ class Measured:
     def phases(self, kind: PhaseKind) -> list[Phase]:
         return [phase for phase in self.reading.experiment.phases if phase.kind == kind]
 
+    def suffix(self, phase: Phase) -> str:
+        """The phase's name for a title, where there is another of its kind."""
+        return f" ({phase.name})" if len(self.phases(phase.kind)) > 1 else ""
+
     def results_for(self, metric: str, phase: str) -> list[Result]:
         """One result an arm that has a value, in the order of the arms."""
         return [
@@ -76,13 +80,14 @@ class Picture:
     def inline_svg(self) -> str:
         """The SVG element alone, for a page: ids made its own, nothing that names a network."""
         prefix = f"{self.chart.name}-"
-        svg = self.svg[self.svg.index("<svg") :]
-        svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-        svg = re.sub(r'\sxmlns(:\w+)?="[^"]*"', "", svg)
-        svg = re.sub(r'\bid="', f'id="{prefix}', svg)
-        svg = re.sub(r'href="#', f'href="#{prefix}', svg)
-        svg = svg.replace("url(#", f"url(#{prefix}")
-        return re.sub(r'^<svg width="[^"]*" height="[^"]*"', "<svg", _size_first(svg))
+        root, inside = self.svg[self.svg.index("<svg") :].split(">", 1)
+        # The page decides how wide; the view box keeps the shape. HTML needs no namespaces.
+        root = re.sub(r'\s(?:width|height|version|xmlns(?::\w+)?)="[^"]*"', "", root)
+        inside = re.sub(r"<metadata>.*?</metadata>", "", inside, flags=re.DOTALL)
+        inside = re.sub(r'\bid="', f'id="{prefix}', inside)
+        inside = re.sub(r'href="#', f'href="#{prefix}', inside)
+        inside = inside.replace("url(#", f"url(#{prefix}")
+        return f"{root}>{inside}"
 
 
 def chart(draw: Callable[[Measured], Figure]) -> Chart:
@@ -91,14 +96,6 @@ def chart(draw: Callable[[Measured], Figure]) -> Chart:
     if not caption.strip():
         raise TypeError(f"{draw.__name__}: a chart's docstring holds its title and its caption")
     return Chart(draw.__name__, title.rstrip("."), " ".join(caption.split()), draw)
-
-
-def _size_first(svg: str) -> str:
-    """The root's size attributes moved to its front, where they can be dropped."""
-    root, rest = svg.split(">", 1)
-    size = re.findall(r'\s((?:width|height)="[^"]*")', root)
-    bare = re.sub(r'\s(?:width|height)="[^"]*"', "", root).removeprefix("<svg")
-    return f"<svg {' '.join(reversed(sorted(size)))}{bare}>{rest}"
 
 
 def _saved_svg(figure: Figure) -> str:

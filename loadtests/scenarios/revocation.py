@@ -177,7 +177,7 @@ class Trial:
             else requests.logout(credential, csrf_token)
         )
         status = _status(client, request)
-        acked_ns = time.monotonic_ns()
+        acked_ns = client.done_ns if status else time.monotonic_ns()
         client.close()
         promised = json.loads(client.body).get("effective_within_s") if status else None
         return Revoke(_revoke_outcome(status), client.sent_ns, acked_ns, promised)

@@ -119,7 +119,7 @@ class RedisSessions:
                 args=[_new_record(user, ends_ms), first_ms, now_ms, ends_ms, session_id, life_ms],
                 client=pipeline,
             )
-        await self._store.within_deadline(pipeline.execute())
+        await self._store.within_deadline(pipeline.execute)
         return grants
 
     async def verify(self, credential: str) -> Identity:
@@ -147,12 +147,12 @@ class RedisSessions:
         pipeline = self._redis.pipeline(transaction=False)
         pipeline.delete(self._session_key + identity.sid)
         pipeline.zrem(self._index_key + identity.user_id, identity.sid)
-        await self._store.within_deadline(pipeline.execute())
+        await self._store.within_deadline(pipeline.execute)
         return NOW
 
     async def revoke_user(self, user_id: str) -> Effect:
         await self._store.within_deadline(
-            self._kick(keys=[self._index_key + user_id], args=[self._session_key])
+            self._kick, keys=[self._index_key + user_id], args=[self._session_key]
         )
         return NOW
 
@@ -165,10 +165,10 @@ class RedisSessions:
         pattern = f"{_escape_glob(self._session_key)}*"
         while True:
             cursor, keys = await self._store.within_deadline(
-                self._redis.scan(cursor, match=pattern, count=1_000)
+                self._redis.scan, cursor, match=pattern, count=1_000
             )
             if keys:
-                await self._store.within_deadline(self._redis.unlink(*keys))
+                await self._store.within_deadline(self._redis.unlink, *keys)
             if cursor == 0:
                 return NOW
 

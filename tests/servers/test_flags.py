@@ -52,6 +52,7 @@ SESSION = ("--strategy", "session_redis", "--store", "redis://127.0.0.1:6379/0")
         ((*NONE, "--users", "0"), "--users.*'0'.*from 1"),
         ((*NONE, "--store-deadline-s", "nan"), "--store-deadline-s.*'nan'.*seconds above 0"),
         ((*NONE, "--store-timeout-s", "-1"), "--store-timeout-s.*'-1'.*seconds above 0"),
+        ((*NONE, "--argon2-memory-kib", "8"), "--argon2-memory-kib 8: allowed is at least 32"),
         ((*NONE, "--origin", "shop.example"), "--origin.*https://example.org"),
         ((*NONE, "--origin", "https://shop.example/"), "--origin.*https://example.org"),
         ((*NONE, "--origin", "https://[::1"), "--origin.*https://example.org"),

@@ -1,0 +1,72 @@
+# Everything runs in .venv; `make bench` and `make test` are all a new machine needs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+RUN ?= results/latest
+WEB_PORT ?= 8089
+
+.PHONY: help bench report smoke ui test check bench-servers bench-generator up down lock clean
+.DEFAULT_GOAL := help
+
+help: ## show this list
+	@echo "authbench: server-side sessions or JWTs? Numbers from this machine."
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# python3 -m venv fails without ensurepip, which Debian keeps in a package of its own.
+$(INSTALLED): requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) -V). Try: make PYTHON=python3.12"; exit 2; }
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) || \
+	  { echo "no venv: install it (Debian, Ubuntu: apt install python3-venv) and try again"; exit 2; }
+	@echo "installing locked dependencies into $(VENV) (once)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+bench: $(INSTALLED) ## run the headline experiment and write its report (about 5 minutes)
+	@$(MAKE) --no-print-directory _run EXPERIMENT=headline
+
+smoke: $(INSTALLED) ## the same path in half a minute: every strategy and scenario once
+	@$(MAKE) --no-print-directory _run EXPERIMENT=smoke
+
+# A run judged INVALID (status 3) still gets its report before make fails.
+.PHONY: _run
+_run:
+	@status=0; $(BIN)/python -m loadtests run $(EXPERIMENT) || status=$$?; \
+	  case $$status in 0|3) $(BIN)/python -m analysis report results/latest; exit $$? ;; *) exit $$status ;; esac
+
+report: $(INSTALLED) ## write the report of RUN again (default results/latest)
+	@$(BIN)/python -m analysis report $(RUN)
+
+ui: $(INSTALLED) ## Locust's web UI on 127.0.0.1:8089; servers start when a test does
+	@$(BIN)/python -m loadtests ui --web-port $(WEB_PORT)
+
+test: $(INSTALLED) ## run every test
+	@$(BIN)/python -m pytest
+
+check: $(INSTALLED) ## ruff, mypy --strict and the import arrows
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest tests/test_imports.py
+
+bench-servers: $(INSTALLED) ## what the frame costs: our servers against hand-written ones
+	@$(BIN)/python -m servers.bench
+
+bench-generator: $(INSTALLED) ## what the generator can do: requests a core, dispatch lag
+	@$(BIN)/python -m loadtests.bench
+
+up: ## start the container stack (web UI on 127.0.0.1:8089)
+	@test -f .env || $(PYTHON) -c 'import secrets; [print(f"{n}={secrets.token_urlsafe(32)}") for n in ("AUTHBENCH_ADMIN_SECRET", "AUTHBENCH_SIGNING_KEY", "AUTHBENCH_USER_PASSWORD")]' > .env
+	docker compose up --build --detach --scale session=3 --scale jwt=3 --scale locust-worker=2
+
+down: ## stop the container stack and remove what it made
+	docker compose down --volumes --remove-orphans
+
+lock: ## resolve pyproject.toml into requirements.lock anew (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --all-extras pyproject.toml --output-file requirements.lock --quiet
+
+clean: ## remove the environment, caches and every run but results/reference
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .env
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	find results -mindepth 1 -maxdepth 1 ! -name reference ! -name README.md -exec rm -rf {} +

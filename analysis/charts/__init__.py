@@ -1,0 +1,11 @@
+"""The report's charts, in its order. A new one is a function in a file here and a line below."""
+
+from analysis.charts.capacity import cpu_per_request, throughput
+from analysis.charts.chart import Chart, Measured, NothingToDrawError, Picture
+from analysis.charts.drift import drift
+from analysis.charts.latency import latency
+from analysis.charts.revocation import revocation
+
+CHARTS: tuple[Chart, ...] = (throughput, cpu_per_request, latency, drift, revocation)
+
+__all__ = ["CHARTS", "Chart", "Measured", "NothingToDrawError", "Picture"]

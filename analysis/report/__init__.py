@@ -1,0 +1,51 @@
+"""Writes a run's report beside its data: summary.json, summary.csv, report.md, report.html and
+the charts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from analysis.charts import Picture
+from analysis.reading import read
+from analysis.report.content import Content, content_of
+from analysis.report.html import as_html
+from analysis.report.markdown import as_markdown
+from analysis.report.summary import Summary, as_csv, as_json, summarise
+from loadtests.run_store import write_atomically
+
+REPORT_FILE = "report.html"
+CHARTS_FOLDER = "charts"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A report that stands in its folder: what it says, and where the page is."""
+
+    summary: Summary
+    content: Content
+    page: Path
+
+
+def write_report(folder: Path) -> Written:
+    """Reads the run in `folder` and writes its report there, each file in one step.
+
+    Raises ConfigurationError when `folder` is no run.
+    """
+    summary = summarise(read(folder))
+    content = content_of(summary)
+    (folder / CHARTS_FOLDER).mkdir(exist_ok=True)
+    for picture in content.pictures:
+        _write_picture(folder / CHARTS_FOLDER, picture)
+    write_atomically(folder / "summary.json", as_json(summary))
+    write_atomically(folder / "summary.csv", as_csv(summary))
+    write_atomically(folder / "report.md", as_markdown(content))
+    write_atomically(folder / REPORT_FILE, as_html(content))
+    return Written(summary, content, folder / REPORT_FILE)
+
+
+def _write_picture(folder: Path, picture: Picture) -> None:
+    write_atomically(folder / f"{picture.chart.name}.svg", picture.svg)
+    beside = folder / f".{picture.chart.name}.png.tmp"
+    beside.write_bytes(picture.png)
+    beside.replace(folder / f"{picture.chart.name}.png")

@@ -1,0 +1,83 @@
+"""The report before it is drawn: the parts that Markdown and HTML share, in their order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from analysis.charts import CHARTS, Measured, NothingToDrawError, Picture
+from analysis.report.method import METHOD
+from analysis.report.numbers_tables import comparison_tables, key_table, result_tables
+from analysis.report.sentences import placement_sentence, sentences
+from analysis.report.summary import RunVerdict, Summary
+from analysis.report.tables import Table, arms_table, environment_table
+from loadtests.model import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Everything a reader sees, top to bottom."""
+
+    title: str
+    question: str
+    verdict: RunVerdict
+    sentences: tuple[str, ...]
+    placement: str
+    remarks: tuple[str, ...]
+    arms: Table
+    key_results: Table | None
+    results: tuple[Table, ...]
+    pictures: tuple[Picture, ...]
+    comparisons: tuple[Table, ...]
+    findings: tuple[Finding, ...]
+    method: tuple[str, ...]
+    environment: Table
+
+
+def content_of(summary: Summary) -> Content:
+    experiment = summary.reading.experiment
+    pictures, left_out = _pictures(summary)
+    return Content(
+        title=f"authbench: {experiment.name}",
+        question=experiment.question,
+        verdict=summary.verdict,
+        sentences=(*_doubts(summary), *sentences(summary)),
+        placement=placement_sentence(summary.reading.run.placement),
+        remarks=(*_repeats(summary), *left_out),
+        arms=arms_table(summary),
+        key_results=key_table(summary),
+        results=tuple(result_tables(summary)),
+        pictures=pictures,
+        comparisons=tuple(comparison_tables(summary)),
+        findings=summary.findings,
+        method=METHOD,
+        environment=environment_table(summary),
+    )
+
+
+def _doubts(summary: Summary) -> tuple[str, ...]:
+    """Why an INVALID run is one, said before anything it measured."""
+    broken = [finding for finding in summary.findings if finding.severity == "invalid"]
+    if not broken:
+        return ()
+    names = ", ".join(dict.fromkeys(finding.name for finding in broken))
+    return (f"Do not quote these numbers: {names}. {broken[0].message}.",)
+
+
+def _repeats(summary: Summary) -> tuple[str, ...]:
+    repeated = summary.reading.repeated_rounds
+    if not repeated:
+        return ()
+    times = "1 round was" if repeated == 1 else f"{repeated} rounds were"
+    return (f"{times} repeated, the machine being disturbed; only the last attempt counts.",)
+
+
+def _pictures(summary: Summary) -> tuple[tuple[Picture, ...], tuple[str, ...]]:
+    measured = Measured(summary.reading, summary.results)
+    pictures: list[Picture] = []
+    left_out: list[str] = []
+    for chart in CHARTS:
+        try:
+            pictures.append(chart.render(measured))
+        except NothingToDrawError as why:
+            left_out.append(f"Chart left out, {chart.title}: {why}.")
+    return tuple(pictures), tuple(left_out)

@@ -1,0 +1,157 @@
+"""What a run shows, whole: the verdict, the results, the comparisons, and both as files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from analysis.compare import Comparison, Floor, comparisons_of, floors_of
+from analysis.metrics import METRICS
+from analysis.reading import Reading
+from analysis.results import Result, results_of
+from loadtests.model import SCHEMA, Finding, RunRecord
+
+RunVerdict = Literal["VALID", "INVALID"]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Everything the report says, before it is put into words."""
+
+    reading: Reading
+    verdict: RunVerdict
+    findings: tuple[Finding, ...]
+    results: tuple[Result, ...]
+    comparisons: tuple[Comparison, ...]
+    floors: tuple[Floor, ...]
+
+
+def summarise(reading: Reading) -> Summary:
+    findings = tuple(_findings(reading))
+    results = tuple(results_of(reading, METRICS.values()))
+    floors = tuple(floors_of(results))
+    return Summary(
+        reading=reading,
+        verdict="INVALID" if any(f.severity == "invalid" for f in findings) else "VALID",
+        findings=tuple(sorted(findings, key=lambda finding: finding.severity != "invalid")),
+        results=results,
+        comparisons=tuple(comparisons_of(reading.experiment, results, floors)),
+        floors=floors,
+    )
+
+
+def as_json(summary: Summary) -> str:
+    """summary.json: the fields of docs/results-format.md, and no others."""
+    document = {
+        "schema": SCHEMA,
+        "verdict": summary.verdict,
+        "findings": [_finding_row(finding) for finding in summary.findings],
+        "arms": {
+            arm.name: {
+                "strategy": arm.strategy,
+                "replicas": arm.replicas,
+                "carrier": arm.carrier,
+                "settings": dict(arm.settings),
+            }
+            for arm in summary.reading.experiment.arms
+        },
+        "results": [_result_row(result) for result in summary.results],
+        "comparisons": [_comparison_row(comparison) for comparison in summary.comparisons],
+        "aa_floor": [_floor_row(floor) for floor in summary.floors],
+    }
+    return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def as_csv(summary: Summary) -> str:
+    """summary.csv: the results, a row each, null as an empty field."""
+    rows = [_result_row(result) for result in summary.results]
+    columns = ["arm", "phase", "scenario", "endpoint", "metric", "value", "low", "high"]
+    file = io.StringIO()
+    writer = csv.DictWriter(file, [*columns, "unit", "blocks", "reason"], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return file.getvalue()
+
+
+def _findings(reading: Reading) -> Iterator[Finding]:
+    """The run's and its blocks' findings, each once, and what reading the folder adds."""
+    yield from _unfinished(reading.run)
+    recorded = (reading.run.findings, *(block.findings for block in reading.run.blocks))
+    yield from dict.fromkeys(finding for findings in recorded for finding in findings)
+    if reading.unreadable:
+        yield Finding(
+            "unreadable_lines",
+            "warning",
+            f"{len(reading.unreadable)} left out, the rest used; first: {reading.unreadable[0]}",
+            "a run that was killed can leave one truncated last line; more means a damaged file",
+        )
+
+
+def _unfinished(run: RunRecord) -> Iterator[Finding]:
+    if run.status != "finished":
+        yield Finding(
+            "unfinished",
+            "invalid",
+            f"the run's status is {run.status!r}: what follows covers only what was measured",
+            "let a run finish before quoting it",
+        )
+
+
+def _finding_row(finding: Finding) -> dict[str, Any]:
+    return {
+        "name": finding.name,
+        "severity": finding.severity,
+        "arm": finding.arm,
+        "phase": finding.phase,
+        "message": finding.message,
+        "advice": finding.advice,
+    }
+
+
+def _result_row(result: Result) -> dict[str, Any]:
+    return {
+        "arm": result.arm,
+        "phase": result.phase,
+        "scenario": result.scenario,
+        "endpoint": result.endpoint,
+        "metric": result.metric.name,
+        "value": _rounded(result.value),
+        "low": _rounded(result.low),
+        "high": _rounded(result.high),
+        "unit": result.metric.unit,
+        "blocks": result.blocks,
+        "reason": result.reason,
+    }
+
+
+def _comparison_row(comparison: Comparison) -> dict[str, Any]:
+    return {
+        "phase": comparison.phase,
+        "scenario": comparison.scenario,
+        "endpoint": comparison.endpoint,
+        "metric": comparison.metric.name,
+        "reference": comparison.reference,
+        "candidate": comparison.candidate,
+        "ratio": _rounded(comparison.ratio),
+        "low": _rounded(comparison.low),
+        "high": _rounded(comparison.high),
+        "verdict": comparison.verdict,
+    }
+
+
+def _floor_row(floor: Floor) -> dict[str, Any]:
+    return {
+        "phase": floor.phase,
+        "endpoint": floor.endpoint,
+        "metric": floor.metric.name,
+        "value": _rounded(floor.value),
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    """Seven significant digits: beyond what is measured, short of what the arithmetic adds."""
+    return None if value is None else float(f"{value:.7g}")

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from loadtests import cpu_clock
+from loadtests.cpu_clock import (
+    MachineCpu,
+    machine_cpu,
+    parse_machine_cpu,
+    process_cpu_ns,
+    processes_cpu_ns,
+)
+
+
+def spin_until_spent(cpu_ns: int) -> None:
+    start_ns = time.process_time_ns()
+    while time.process_time_ns() < start_ns + cpu_ns:
+        pass
+
+
+@pytest.fixture
+def dead_pid() -> int:
+    child = subprocess.Popen([sys.executable, "-I", "-S", "-c", ""])
+    child.wait()
+    return child.pid
+
+
+def test_own_clock_is_the_one_python_reads() -> None:
+    before_ns, started_ns = process_cpu_ns(os.getpid()), time.process_time_ns()
+    spin_until_spent(30_000_000)
+    spent_ns = process_cpu_ns(os.getpid()) - before_ns
+    assert spent_ns == pytest.approx(time.process_time_ns() - started_ns, abs=15_000_000)
+    assert spent_ns >= 20_000_000
+
+
+def test_another_process_is_read_from_outside() -> None:
+    spin = "import time\nwhile time.process_time() < 0.2: pass\nprint(flush=True)\ninput()"
+    with subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", spin], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        assert process_cpu_ns(child.pid) >= 190_000_000
+        own_ns = process_cpu_ns(os.getpid())
+        both_ns = processes_cpu_ns([os.getpid(), child.pid])
+        assert both_ns is not None
+        assert both_ns >= own_ns + 190_000_000
+        child.kill()
+
+
+def test_a_dead_process_has_no_clock(dead_pid: int) -> None:
+    with pytest.raises(ProcessLookupError):
+        process_cpu_ns(dead_pid)
+    assert processes_cpu_ns([os.getpid(), dead_pid]) is None
+
+
+def test_no_processes_spend_nothing() -> None:
+    assert processes_cpu_ns([]) == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("cpu  100 20 30 4000 50 6 7 80 9 10", MachineCpu(busy_s=1.63, steal_s=0.8)),
+        ("cpu  0 0 0 0 0 0 0 0", MachineCpu(busy_s=0.0, steal_s=0.0)),
+        ("cpu  0 0 0 900 900 0 0 5 0 0", MachineCpu(busy_s=0.0, steal_s=0.05)),
+    ],
+)
+def test_the_cpu_line(line: str, expected: MachineCpu) -> None:
+    """Idle and iowait are not work; guest time is already within user."""
+    assert parse_machine_cpu(line, ticks_per_s=100) == expected
+
+
+@pytest.mark.skipif(not Path("/proc/stat").exists(), reason="no /proc/stat here")
+def test_the_machine_only_ever_spends_more() -> None:
+    before = machine_cpu()
+    spin_until_spent(50_000_000)
+    after = machine_cpu()
+    assert before is not None
+    assert after is not None
+    assert after.busy_s > before.busy_s
+    assert after.steal_s >= before.steal_s
+
+
+def test_a_kernel_that_does_not_tell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cpu_clock, "_STAT", tmp_path / "stat")
+    assert machine_cpu() is None

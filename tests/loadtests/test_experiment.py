@@ -1,0 +1,205 @@
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from loadtests.experiment import EXPERIMENTS, find, read, strategies
+from loadtests.model import ConfigurationError, Load, Trials
+from loadtests.scenarios import available
+
+ROOT = Path(__file__).parents[2]
+GOOD = """
+question = "Which is dearer?"
+seed = 3
+reference = "one"
+control = "one"
+pool_users = 40
+
+[server]
+argon2_time_cost = 1
+
+[[arms]]
+name = "one"
+strategy = "session_redis"
+replicas = 2
+settings = { idle_s = 600 }
+
+[[arms]]
+strategy = "none"
+
+[[phases]]
+name = "capacity"
+kind = "capacity"
+scenario = "browse"
+load = { model = "closed", users = 32 }
+rounds = 3
+
+[[phases]]
+name = "latency"
+kind = "latency"
+scenario = "browse"
+load = { model = "poisson", rate_rps = 100 }
+rounds = 2
+
+[[phases]]
+name = "revocation"
+kind = "revocation"
+scenario = "revocation"
+rounds = 1
+trials = { per_slice = 4 }
+"""
+CLOSED = 'load = { model = "closed", users = 32 }'
+POISSON = 'load = { model = "poisson", rate_rps = 100 }'
+TRIALS = "trials = { per_slice = 4 }"
+ALL_STRATEGIES = "jwt_hs256, none, session_redis"
+ALL_SCENARIOS = "browse, journey, login_storm, revocation"
+
+
+def refusal(tmp_path: Path, text: str | bytes) -> str:
+    """What `read` says of the text, less the file's name, which it must begin with."""
+    path = tmp_path / "mine.toml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(ConfigurationError) as raised:
+        read(path)
+    line = str(raised.value)
+    assert "\n" not in line
+    assert line.startswith(f"{path}: ")
+    return line.removeprefix(f"{path}: ")
+
+
+def test_a_good_file_says_what_it_means(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(GOOD)
+    experiment = read(path)
+    assert experiment.name == "mine"
+    assert [arm.name for arm in experiment.arms] == ["one", "none", "one#2"]
+    one, _none, control = experiment.arms
+    assert (control.strategy, control.replicas, control.settings) == (
+        one.strategy, one.replicas, one.settings,
+    )  # fmt: skip
+    assert control.is_control
+    assert not one.is_control
+    assert experiment.server == {"argon2_time_cost": 1}
+    assert experiment.phase("capacity").load == Load("closed", users=32)
+    assert experiment.phase("latency").load == Load("poisson", rate_rps=100)
+    assert experiment.phase("revocation").trials == Trials(4, 1, 0.002, 2, 0.3)
+
+
+@pytest.mark.parametrize("path", sorted(EXPERIMENTS.glob("*.toml")), ids=lambda path: path.stem)
+def test_every_bundled_experiment_is_read_by_its_name(path: Path) -> None:
+    assert find(path.stem) == path
+    assert read(path).name == path.stem
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("seed = 3", "seeds = 3", ["seeds: unknown key", "allowed: arms, blocks", "seed"]),
+        ("replicas = 2", "replica = 2", ["arms.0.replica: unknown key", "replicas, settings"]),
+        (CLOSED, "laod = 1", ["phases.0.laod: unknown key", "guard_s, kind, load"]),
+        ("users = 32", "user = 32", ["phases.0.load.user: unknown key", "model, rate_rps, users"]),
+        ("per_slice = 4", "per = 4", ["phases.2.trials.per: unknown key", "per_slice"]),
+        ("seed = 3", 'seed = "3"', ["seed = '3'", "integer"]),
+        ("seed = 3", "seed = 3.5", ["seed = 3.5", "integer"]),
+        ("seed = 3", "blocks = true", ["blocks = True", "integer"]),
+        ("idle_s = 600", "idle_s = [6]", ["arms.0.settings.idle_s", "[6]"]),
+        ("question = ", "# ", ["question: missing"]),
+        ("replicas = 2", "replicas = 0", ["arms.0.replicas = 0", "greater than or equal to 1"]),
+        ("rounds = 3", "rounds = 3\nslice_s = -1", ["phases.0.slice_s = -1", "greater than 0"]),
+        ("rounds = 3", "rounds = 3\nslice_s = inf", ["phases.0.slice_s = inf", "finite"]),
+        ("rounds = 3", "rounds = 3\nslice_s = nan", ["phases.0.slice_s = nan", "finite"]),
+        ("rounds = 3", "rounds = 3\nguard_s = -0.1", ["phases.0.guard_s = -0.1", "equal to 0"]),
+        ("rounds = 3", "rounds = 0", ["phases.0.rounds = 0", "greater than or equal to 1"]),
+        ("seed = 3", "warm_up_s = -1", ["warm_up_s = -1", "greater than 0"]),
+        ("seed = 3", "request_timeout_s = 0", ["request_timeout_s = 0", "greater than 0"]),
+        ("rate_rps = 100", "rate_rps = 0", ["phases.1.load.rate_rps = 0", "greater than 0"]),
+        ("users = 32", "users = 32, rate_rps = 5.0", ["phases.0.load.rate_rps = 5.0", "closed"]),
+        ("rate_rps = 100", "rate_rps = 100, users = 3", ["phases.1.load.users = 3", "closed"]),
+        (", users = 32", "", ["phases.0.load.users = None", "a closed load has `users`"]),
+        (", rate_rps = 100", "", ["phases.1.load.rate_rps = None", "poisson load has `rate_rps`"]),
+        ('"closed"', '"open"', ["phases.0.load.model = 'open'", "'closed'", "'poisson'"]),
+        (CLOSED, POISSON, ["phases.0.load", "`capacity`", "closed"]),
+        (POISSON, CLOSED, ["phases.1.load", "`latency`", "constant or poisson"]),
+        ('kind = "latency"', 'kind = "speed"', ["phases.1.kind = 'speed'", "'latency'"]),
+        ('"session_redis"', '"cookies"', ["arms.0.strategy = 'cookies'", ALL_STRATEGIES]),
+        ('"session_redis"', '"_redis"', ["arms.0.strategy = '_redis'", ALL_STRATEGIES]),
+        ('scenario = "browse"', 'scenario = "walk"', ["phases.0.scenario = 'walk'", ALL_SCENARIOS]),
+        ('scenario = "browse"', 'scenario = "revocation"', ["phases.0.scenario", "`revocation`"]),
+        ("seed = 3", 'carrier = "pigeon"', ["carrier = 'pigeon'", "'bearer' or 'cookie'"]),
+        ('reference = "one"', 'reference = "two"', ["reference = 'two'", "allowed: one, none"]),
+        ('control = "one"', 'control = "two"', ["control = 'two'", "allowed: one, none"]),
+        ('name = "one"', 'name = "none"', ["arms: names", "'none', 'none'", "only once"]),
+        ('name = "latency"', 'name = "capacity"', ["phases: names", "only once"]),
+        ('name = "one"', 'name = "../one"', ["arms.0.name = '../one'", "pattern"]),
+        ("pool_users = 40", "pool_users = 31", ["pool_users = 31", "at least 32"]),
+        (TRIALS, "", ["phases.2.trials = None", "a `revocation` phase has `trials`"]),
+        (TRIALS, f"{TRIALS}\n{POISSON}", ["phases.2.trials", "either `load` or `trials`"]),
+        (POISSON, "", ["phases.1.trials = None", "either `load` or `trials`"]),
+        ('kind = "capacity"', 'kind = "mixed"',
+         ["phases.revocation.trials.background_fraction = 0.3", "after a `capacity` phase"]),
+    ],
+)  # fmt: skip
+def test_bad_input_names_the_key_the_value_and_what_is_allowed(
+    tmp_path: Path, old: str, new: str, says: list[str]
+) -> None:
+    assert old in GOOD
+    line = refusal(tmp_path, GOOD.replace(old, new, 1))
+    assert [part for part in says if part not in line] == [], line
+
+
+@pytest.mark.parametrize("tables", ["arms", "phases"])
+def test_no_arms_or_phases(tmp_path: Path, tables: str) -> None:
+    emptied = re.sub(rf"\[\[{tables}\]\].*?(?=\n\[\[(?!{tables})|\Z)", "", GOOD, flags=re.DOTALL)
+    line = refusal(tmp_path, f"{tables} = []\n{emptied}")
+    assert line.startswith(f"{tables} = []: ")
+    assert "at least 1" in line
+
+
+def test_no_background_needs_no_capacity(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    only_trials = re.sub(r"\[\[phases\]\].*(?=\[\[phases\]\])", "", GOOD, flags=re.DOTALL)
+    path.write_text(only_trials.replace("per_slice = 4", "per_slice = 4, background_fraction = 0"))
+    trials = read(path).phases[0].trials
+    assert trials is not None
+    assert trials.background_fraction == 0
+
+
+@pytest.mark.parametrize("text", [b"arms = [", b"\xff\xfe", b"\x7fELF\0\0\xff"])
+def test_what_is_no_toml(tmp_path: Path, text: bytes) -> None:
+    assert refusal(tmp_path, text).startswith("not TOML: ")
+
+
+def test_what_is_allowed_is_what_there_is() -> None:
+    assert ", ".join(strategies()) == ALL_STRATEGIES
+    assert ", ".join(available()) == ALL_SCENARIOS
+
+
+def test_an_unknown_experiment_names_the_known() -> None:
+    with pytest.raises(ConfigurationError, match=r"'nope'; allowed: a TOML file, or .*headline"):
+        find("nope")
+
+
+def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "loadtests", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_command_line_says_it_in_one_line_with_status_2(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(GOOD.replace("seed = 3", "seeds = 3"))
+    for arguments, named in ((["run", "nope"], "'nope'"), (["plan", str(path)], "seeds")):
+        ended = command(*arguments)
+        assert ended.returncode == 2
+        assert ended.stdout == ""
+        (line,) = ended.stderr.splitlines()
+        assert named in line
+        assert "allowed: " in line

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from loadtests.cpu_clock import MachineCpu
+from loadtests.meters import Reading
+from loadtests.model import CpuSeconds
+
+S = 1_000_000_000
+BEFORE: dict[str, Any] = {
+    "at_ns": 10 * S,
+    "server_ns": 4 * S,
+    "store_ns": 2 * S,
+    "generator_ns": 1 * S,
+    "ours_ns": 7 * S,
+    "machine": MachineCpu(busy_s=100.0, steal_s=3.0),
+}
+AFTER: dict[str, Any] = {
+    "at_ns": 11 * S,
+    "server_ns": int(4.8 * S),
+    "store_ns": int(2.1 * S),
+    "generator_ns": int(1.5 * S),
+    "ours_ns": int(8.4 * S),
+    "machine": MachineCpu(busy_s=101.75, steal_s=3.25),
+}
+
+
+def test_what_was_spent_between_two_readings() -> None:
+    spent = Reading(**AFTER).since(Reading(**BEFORE))
+    assert spent.cpu_s.server == pytest.approx(0.8)
+    assert spent.cpu_s.store == pytest.approx(0.1)
+    assert spent.cpu_s.generator == pytest.approx(0.5)
+    assert spent.steal_s == pytest.approx(0.25)
+    # 1.75 s of all CPUs, 1.4 s of them ours.
+    assert spent.foreign_cpu_s == pytest.approx(0.35)
+
+
+def test_the_kernels_coarse_steps_never_make_foreign_cpu_negative() -> None:
+    after = {**AFTER, "machine": MachineCpu(busy_s=101.39, steal_s=3.0)}
+    assert Reading(**after).since(Reading(**BEFORE)).foreign_cpu_s == 0
+
+
+@pytest.mark.parametrize(
+    ("unread", "nothing"),
+    [("server_ns", "server"), ("store_ns", "store")],
+)
+@pytest.mark.parametrize("at", ["before", "after"])
+def test_a_clock_that_cannot_be_read_is_none(unread: str, nothing: str, at: str) -> None:
+    before, after = dict(BEFORE), dict(AFTER)
+    (before if at == "before" else after)[unread] = None
+    spent = Reading(**after).since(Reading(**before))
+    assert getattr(spent.cpu_s, nothing) is None
+    assert spent.cpu_s != CpuSeconds(None, None, None)
+
+
+@pytest.mark.parametrize("unread", ["ours_ns", "machine"])
+def test_foreign_cpu_needs_both_ours_and_the_machines(unread: str) -> None:
+    assert Reading(**{**AFTER, unread: None}).since(Reading(**BEFORE)).foreign_cpu_s is None
+
+
+def test_steal_needs_the_machine_alone() -> None:
+    before, after = Reading(**BEFORE), Reading(**{**AFTER, "ours_ns": None})
+    assert after.since(before).steal_s == pytest.approx(0.25)

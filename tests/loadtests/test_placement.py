@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import os
+import sys
+
+import pytest
+
+from loadtests.model import Placement
+from loadtests.placement import pin, place, usable_cpus
+
+
+@pytest.mark.parametrize(
+    ("cpus", "expected"),
+    [
+        ([], Placement((), (), ())),
+        ([0], Placement((), (), ())),
+        ([0, 1], Placement((0,), (0,), (1,))),
+        ([5, 3], Placement((3,), (3,), (5,))),
+        ([0, 1, 2], Placement((0,), (1,), (2,))),
+        ([0, 1, 2, 3], Placement((0, 1), (2,), (3,))),
+        (range(8), Placement((0, 1, 2, 3, 4, 5), (6,), (7,))),
+    ],
+)
+def test_who_runs_where(cpus: list[int], expected: Placement) -> None:
+    assert place(cpus) == expected
+
+
+def test_nowhere_to_pin_changes_nothing() -> None:
+    before = usable_cpus()
+    pin(os.getpid(), ())
+    assert usable_cpus() == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux pins")
+def test_pinning_moves_the_process() -> None:
+    before = usable_cpus()
+    try:
+        pin(os.getpid(), before[:1])
+        assert usable_cpus() == before[:1]
+    finally:
+        pin(os.getpid(), before)
+    assert usable_cpus() == before

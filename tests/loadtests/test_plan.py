@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter, defaultdict
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loadtests.model import Experiment, PlannedSlice
+from loadtests.plan import plan_block, predicted_s
+from tests.builders import a_phase, an_arm, an_experiment
+
+
+@st.composite
+def experiments(draw: st.DrawFn) -> Experiment:
+    arms = tuple(an_arm(f"arm{number}") for number in range(draw(st.integers(1, 6))))
+    rounds = draw(st.lists(st.integers(1, 13), min_size=1, max_size=3))
+    phases = tuple(a_phase(f"latency-{n + 1}", rounds=each) for n, each in enumerate(rounds))
+    return an_experiment(arms=arms, phases=phases, seed=draw(st.integers(0, 2**32)))
+
+
+def orders(slices: list[PlannedSlice]) -> dict[str, list[list[str]]]:
+    """phase -> the order of arms in each round, in the order walked."""
+    rounds: dict[tuple[str, int], list[str]] = defaultdict(list)
+    for planned in slices:
+        rounds[planned.phase, planned.round].append(planned.arm)
+    by_phase: dict[str, list[list[str]]] = defaultdict(list)
+    for (phase, _round), arms in rounds.items():
+        by_phase[phase].append(arms)
+    return by_phase
+
+
+@given(experiments(), st.integers(0, 9))
+def test_every_round_holds_every_arm_once(experiment: Experiment, block: int) -> None:
+    by_phase = orders(plan_block(experiment, block))
+    names = sorted(arm.name for arm in experiment.arms)
+    assert list(by_phase) == [phase.name for phase in experiment.phases]
+    for phase in experiment.phases:
+        assert len(by_phase[phase.name]) == phase.rounds
+        assert all(sorted(arms) == names for arms in by_phase[phase.name])
+
+
+@given(experiments())
+def test_rounds_come_one_after_the_other(experiment: Experiment) -> None:
+    phases = [phase.name for phase in experiment.phases]
+    walked = [(phases.index(p.phase), p.round) for p in plan_block(experiment, 0)]
+    assert walked == sorted(walked)
+
+
+@given(experiments(), st.integers(1, 3))
+def test_over_as_many_rounds_as_arms_each_stands_once_in_every_place(
+    experiment: Experiment, squares: int
+) -> None:
+    arms = len(experiment.arms)
+    phase = a_phase("capacity", rounds=squares * arms)
+    experiment = dataclasses.replace(experiment, phases=(phase,))
+    stood = Counter(
+        (place, arm)
+        for order in orders(plan_block(experiment, 0))["capacity"]
+        for place, arm in enumerate(order)
+    )
+    assert len(stood) == arms * arms
+    assert set(stood.values()) == {squares}
+
+
+@given(experiments(), st.integers(0, 9))
+def test_the_seed_and_the_block_decide(experiment: Experiment, block: int) -> None:
+    plan = plan_block(experiment, block)
+    assert plan == plan_block(experiment, block)
+    other = dataclasses.replace(experiment, seed=experiment.seed + 1)
+    assert [p.seed for p in plan] != [p.seed for p in plan_block(other, block)]
+    assert [p.seed for p in plan] != [p.seed for p in plan_block(experiment, block + 1)]
+
+
+def test_another_seed_walks_in_another_order() -> None:
+    experiment = an_experiment()
+    other = an_experiment(seed=experiment.seed + 1)
+    assert orders(plan_block(experiment, 0)) != orders(plan_block(other, 0))
+
+
+def test_no_two_slices_share_their_dice() -> None:
+    experiment = an_experiment()
+    seeds = [p.seed for block in range(5) for p in plan_block(experiment, block)]
+    assert len(set(seeds)) == len(seeds)
+
+
+def test_a_plan_is_the_same_on_every_machine() -> None:
+    experiment = an_experiment(arms=tuple(map(an_arm, "abc")), phases=(a_phase("capacity"),))
+    (first, *_) = plan_block(experiment, 0)
+    assert first == PlannedSlice(0, "capacity", 0, "b", 237_416_767_146_551)
+
+
+SMALL = an_experiment()
+
+
+@pytest.mark.parametrize(
+    "larger",
+    [
+        dataclasses.replace(SMALL, blocks=SMALL.blocks + 1),
+        dataclasses.replace(SMALL, warm_up_s=SMALL.warm_up_s + 1),
+        dataclasses.replace(SMALL, arms=(*SMALL.arms, an_arm("another"))),
+        dataclasses.replace(SMALL, phases=(*SMALL.phases, a_phase("latency-7"))),
+        dataclasses.replace(SMALL, phases=(*SMALL.phases[:-1], a_phase("revocation", rounds=9))),
+    ],
+    ids=["blocks", "warm-up", "arms", "phases", "trials"],
+)
+def test_more_to_do_takes_longer(larger: Experiment) -> None:
+    assert 0 < predicted_s(SMALL) < predicted_s(larger)

@@ -1,0 +1,308 @@
+"""The whole path on real servers, a real store and a real Locust, a second or two a run."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from loadtests import run_store
+from loadtests.histogram import Histogram
+from loadtests.model import RevocationRecord, RunRecord, SliceRecord
+from loadtests.store_server import start_store
+from tests.processes import are_gone, descendants, wait_for
+
+ROOT = Path(__file__).parent.parent.parent
+# Generous: the suite shares its CPUs with whatever else this machine does.
+START_S = 40.0
+
+EXPERIMENT = """
+question = "Does the whole path work?"
+seed = 3
+blocks = {blocks}
+reference = "session_redis"
+control = "session_redis"
+population = 200
+pool_users = 8
+warm_up_s = 0.05
+max_repeats = 0
+[server]
+argon2_memory_kib = 64
+argon2_time_cost = 1
+argon2_parallelism = 1
+[[arms]]
+strategy = "session_redis"
+replicas = 2
+[[arms]]
+strategy = "jwt_hs256"
+replicas = 1
+[[phases]]
+name = "capacity"
+kind = "capacity"
+scenario = "browse"
+load = {{ model = "closed", users = 8 }}
+rounds = {rounds}
+slice_s = 0.1
+guard_s = 0.02
+[[phases]]
+name = "latency-200"
+kind = "latency"
+scenario = "browse"
+load = {{ model = "constant", rate_rps = 200 }}
+rounds = 1
+slice_s = 0.25
+guard_s = 0.02
+[[phases]]
+name = "visits"
+kind = "mixed"
+scenario = "journey"
+load = {{ model = "constant", rate_rps = 20 }}
+rounds = 1
+slice_s = 0.25
+[[phases]]
+name = "revocation"
+kind = "revocation"
+scenario = "revocation"
+rounds = 1
+trials = {{ per_slice = 2, concurrent = 2, ttl_s = 2, background_fraction = 0.1 }}
+"""
+
+
+def start(
+    folder: Path, *, blocks: int = 1, rounds: int = 1, redis_url: str = "", text: str = EXPERIMENT
+) -> subprocess.Popen[str]:
+    (folder / "tmp").mkdir()
+    (folder / "tiny.toml").write_text(text.format(blocks=blocks, rounds=rounds))
+    environment = {k: v for k, v in os.environ.items() if k != "REDIS_URL"}
+    return subprocess.Popen(
+        [
+            *(sys.executable, "-m", "loadtests", "run", str(folder / "tiny.toml")),
+            *("--results", str(folder / "results")),
+        ],
+        cwd=ROOT,
+        env=environment
+        | {"TMPDIR": str(folder / "tmp")}
+        | ({"REDIS_URL": redis_url} if redis_url else {}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def the_run(folder: Path) -> Path:
+    (found,) = (folder / "results").glob("tiny-*")
+    return found
+
+
+def refuse(line: str) -> None:
+    raise AssertionError(line)
+
+
+def slices(folder: Path) -> list[SliceRecord]:
+    return list(run_store.read_slices(the_run(folder), refuse))
+
+
+def trials(folder: Path) -> list[RevocationRecord]:
+    return list(run_store.read_revocations(the_run(folder), refuse))
+
+
+def await_first_slice(folder: Path) -> None:
+    wait_for(
+        lambda: any((folder / "results").glob(f"tiny-*/{run_store.SLICES_FILE}")),
+        START_S,
+        "a first slice",
+    )
+
+
+def left_behind(folder: Path) -> list[Path]:
+    """What a run made in its own temporary folder and did not remove."""
+    return list((folder / "tmp").iterdir())
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str, int]]:
+    """One finished run, looked at from several sides."""
+    folder = tmp_path_factory.mktemp("finished")
+    process = start(folder, blocks=2)
+    output, errors = process.communicate(timeout=2 * START_S)
+    assert errors == ""
+    yield folder, output, process.returncode
+    assert left_behind(folder) == []
+
+
+def test_a_run_walks_every_planned_slice(finished: tuple[Path, str, int]) -> None:
+    folder, _output, _status = finished
+    walked = [(s.block, s.phase, s.round, s.arm) for s in slices(folder)]
+    arms = ["session_redis", "jwt_hs256", "session_redis#2"]
+    phases = ["capacity", "latency-200", "visits", "revocation"]
+    assert len(walked) == len(set(walked)) == 2 * len(arms) * len(phases)
+    assert {arm for *_rest, arm in walked} == set(arms)
+
+
+def test_the_status_says_valid_or_invalid(finished: tuple[Path, str, int]) -> None:
+    folder, output, status = finished
+    run: RunRecord = run_store.read_run(the_run(folder))
+    invalid = any(finding.severity == "invalid" for finding in run.findings)
+    assert status == (3 if invalid else 0)
+    assert run.status == "finished"
+    assert f"finished: {the_run(folder)}" in output
+    assert (folder / "results" / run_store.LATEST).resolve() == the_run(folder).resolve()
+
+
+def test_slices_hold_what_was_measured(finished: tuple[Path, str, int]) -> None:
+    folder, _output, _status = finished
+    for record in slices(folder):
+        for name, endpoint in record.endpoints.items():
+            statuses = {"200", "202"} if name == "POST /logout" else {"200"}
+            assert set(endpoint.outcomes) <= statuses, (record.arm, name, endpoint.outcomes)
+            answered = sum(endpoint.outcomes.values())
+            assert Histogram.from_text(endpoint.response).count == answered
+            assert Histogram.from_text(endpoint.service).count == answered
+        assert record.completed >= sum(
+            count for e in record.endpoints.values() for count in e.outcomes.values()
+        )
+        assert min(record.wire_bytes.received, record.wire_bytes.sent) > 100
+        assert record.drained_after_s >= record.duration_s > 0
+        if record.phase == "latency-200":
+            assert record.offered == 50
+            assert record.unsent == 0
+
+
+def test_store_cpu_belongs_to_arms_with_a_store(finished: tuple[Path, str, int]) -> None:
+    folder, _output, _status = finished
+    by_arm = {s.arm: s.cpu_s for s in slices(folder) if s.phase == "capacity"}
+    assert by_arm["jwt_hs256"].store == 0
+    assert (by_arm["session_redis"].store or 0) > 0
+    assert all((cpu.server or 0) > 0 and (cpu.generator or 0) > 0 for cpu in by_arm.values())
+
+
+def test_a_kicked_session_is_out_and_a_token_lives_on(finished: tuple[Path, str, int]) -> None:
+    folder, _output, _status = finished
+    seen = trials(folder)
+    # 2 blocks, 2 trials, and a line for each replica.
+    assert len([t for t in seen if t.arm == "session_redis"]) == 2 * 2 * 2
+    assert len([t for t in seen if t.arm == "jwt_hs256"]) == 2 * 2 * 1
+    assert all(t.revoke == "ok" and t.lag_high_s is not None for t in seen)
+    assert {t.how for t in seen} == {"kick", "logout"}
+    assert all(t.lag_low_s == 0 for t in seen if t.arm.startswith("session_redis"))
+    for t in seen:
+        assert t.reaccepted == 0
+        if t.arm == "jwt_hs256":
+            # Accepted after the acknowledgement, for the rest of its life and no longer.
+            assert 0 < t.lag_low_s <= 2.0
+
+
+def test_run_json_says_what_the_numbers_depend_on(finished: tuple[Path, str, int]) -> None:
+    folder, _output, _status = finished
+    run = run_store.read_run(the_run(folder))
+    assert run.environment["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert run.store.name in {"valkey", "redis"}
+    assert len(run.blocks) == 2
+    facts = run.blocks[0].arms["session_redis"]
+    assert (facts.store_bytes_per_login or 0) > 50
+    assert facts.law.bound_s == 0
+    assert run.blocks[0].arms["jwt_hs256"].law.bound_s == 900
+    assert run.blocks[0].arms["jwt_hs256"].store_bytes_per_login is None
+
+
+def test_the_plan_is_walked_in_its_order(finished: tuple[Path, str, int]) -> None:
+    folder, _output, _status = finished
+    starts = [s.started_s for s in slices(folder)]
+    assert starts == sorted(starts)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_is_readable(tmp_path: Path, number: signal.Signals) -> None:
+    process = start(tmp_path, blocks=9, rounds=30)
+    await_first_slice(tmp_path)
+    children = descendants(process.pid)
+    process.send_signal(number)
+    output, errors = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "interrupted" in output + errors
+    assert run_store.read_run(the_run(tmp_path)).status == "interrupted"
+    assert slices(tmp_path)
+    assert not (tmp_path / "results" / run_store.LATEST).exists()
+    assert children
+    assert are_gone(children)
+    assert left_behind(tmp_path) == []
+
+
+def test_a_killed_runner_leaves_nothing_within_5_s(tmp_path: Path) -> None:
+    process = start(tmp_path, blocks=9, rounds=30)
+    await_first_slice(tmp_path)
+    children = descendants(process.pid)
+    assert len(children) >= 7  # generator, 5 servers, 2 stores and their guards
+    process.kill()
+    process.communicate(timeout=30)
+    wait_for(lambda: are_gone(children), 5.0, "every descendant gone")
+    wait_for(lambda: left_behind(tmp_path) == [], 5.0, "no folder left")
+    assert slices(tmp_path)
+    assert run_store.read_run(the_run(tmp_path)).status == "running"
+
+
+def test_a_replica_that_dies_is_named(tmp_path: Path) -> None:
+    process = start(tmp_path, blocks=9, rounds=30)
+    await_first_slice(tmp_path)
+    victim = _replica_of(process.pid, "jwt_hs256")
+    victim.kill()
+    _output, errors = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "jwt_hs256 replica 0" in errors
+    assert str(victim.pid) in errors
+    assert run_store.read_run(the_run(tmp_path)).status == "interrupted"
+    assert slices(tmp_path)
+
+
+def test_a_given_store_serves_every_arm_and_is_said_so(tmp_path: Path) -> None:
+    with start_store() as store:
+        process = start(tmp_path, redis_url=store.url)
+        _output, errors = process.communicate(timeout=START_S)
+        assert errors == ""
+        assert process.returncode in {0, 3}
+    run = run_store.read_run(the_run(tmp_path))
+    assert run.store.shared
+    assert "shared_store" in {finding.name for finding in run.findings}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (EXPERIMENT.replace("argon2_time_cost = 1", "argon2_colour = 1"), "--argon2-colour"),
+        (EXPERIMENT.replace('strategy = "jwt_hs256"', 'strategy = "jwt_hs256"\nsettings = {{ nope = 1 }}'), "nope"),
+    ],
+)  # fmt: skip
+def test_a_setting_the_servers_lack_ends_before_measuring(
+    tmp_path: Path, text: str, told: str
+) -> None:
+    process = start(tmp_path, text=text)
+    _output, errors = process.communicate(timeout=START_S)
+    assert process.returncode == 2
+    assert told in errors
+    assert len(errors.strip().splitlines()) == 1
+
+
+def _replica_of(pid: int, strategy: str) -> psutil.Process:
+    return next(
+        child
+        for child in descendants(pid)
+        if "servers" in child.cmdline() and strategy in child.cmdline()
+    )
+
+
+def test_messages_are_json_lines(finished: tuple[Path, str, int]) -> None:
+    folder, _output, _status = finished
+    with (the_run(folder) / run_store.SLICES_FILE).open() as file:
+        fields = set(json.loads(file.readline()))
+    assert {
+        "schema", "block", "phase", "round", "attempt", "arm", "replicas", "started_s",
+        "duration_s", "load", "endpoints", "unsent", "dispatch_lag", "cpu_s", "steal_s",
+        "wire_bytes", "findings",
+    } <= fields  # fmt: skip
