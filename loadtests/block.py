@@ -112,6 +112,7 @@ def _ready(
                 cookie_name=readyz["cookie_name"],
                 replicas=tuple(replica.address for replica in running.replicas),
                 store_pid=running.store.pid if running.store else None,
+                store_url=running.store.url if running.store else None,
                 credentials=minted,
             )
         )

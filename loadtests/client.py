@@ -121,6 +121,7 @@ class Client:
         connection.setblocking(False)
         connection.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
         self._failure = ""
+        self._answered = False
         self._socket = connection
         self._parser = HttpResponseParser(self._receive)
         error = connection.connect_ex(self._address)
@@ -144,10 +145,15 @@ class Client:
 
     def _wait_writable(self) -> None:
         watcher = self._hub.loop.io(self._socket.fileno(), _WRITE)
+        # Not `hub.wait`, which takes a switch by `abort` or by a lost connection for a mistake.
+        watcher.start(getcurrent().switch)
         try:
-            self._hub.wait(watcher)
+            self._hub.switch()
         finally:
+            watcher.stop()
             watcher.close()
+        if self._failure:
+            raise ExchangeFailed(self._failure)
 
     def _on_readable(self) -> None:
         try:
@@ -158,7 +164,8 @@ class Client:
             data = b""
         self.done_ns = _monotonic_ns()
         self.received_bytes += len(data)
-        if not data:
+        # Whatever comes while nothing was asked is no answer to what will be asked next.
+        if not data or self._greenlet is None:
             self._fail("reset")
             return
         try:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
-from locust import events
+import locust
 
 # Locust puts this file's folder on the path; the packages are one above.
 _ROOT = str(Path(__file__).resolve().parent.parent)
@@ -23,6 +24,9 @@ from loadtests.user import SimulatedUser  # noqa: E402
 class AuthbenchUser(SimulatedUser):
     """The one user class; what it does is its scenario's affair."""
 
+
+# Locust's hooks are untyped.
+events: Any = locust.events
 
 if planned.is_ordered():
     events.init.add_listener(lambda environment, **_: planned.follow(environment))

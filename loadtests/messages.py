@@ -49,13 +49,17 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class ArmTarget:
-    """How the generator reaches an arm and whose CPU to count for it."""
+    """How the generator reaches an arm and whose CPU to count for it.
+
+    A store has a pid where it is a process of this run, else a URL; neither: no store.
+    """
 
     arm: str
     carrier: Carrier
     cookie_name: str
     replicas: tuple[ReplicaAddress, ...]
     store_pid: int | None = None
+    store_url: str | None = None
     credentials: tuple[Credential, ...] = ()
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from loadtests.cpu_clock import MachineCpu, machine_cpu, processes_cpu_ns
-from loadtests.messages import Order
+from loadtests.messages import ArmTarget, Order
 from loadtests.model import CpuSeconds
+from loadtests.store_server import StoreCpu
 
 _NS_PER_S = 1_000_000_000
 
@@ -56,12 +57,10 @@ class Reading:
 class Meters:
     """Reads the clocks of one arm; pids unknown (servers elsewhere) read as None."""
 
-    def __init__(
-        self, server_pids: Sequence[int | None], store_pid: int | None, order: Order
-    ) -> None:
-        known = [pid for pid in server_pids if pid is not None]
-        self._server_pids = known if len(known) == len(server_pids) else None
-        self._store_pid = store_pid
+    def __init__(self, measured: ArmTarget, order: Order) -> None:
+        known = [replica.pid for replica in measured.replicas if replica.pid is not None]
+        self._server_pids = known if len(known) == len(measured.replicas) else None
+        self._read_store = _store_clock(measured)
         self._our_pids = [
             pid
             for target in order.targets
@@ -72,16 +71,24 @@ class Meters:
     def read(self) -> Reading:
         at_ns = time.monotonic_ns()
         server_ns = None if self._server_pids is None else processes_cpu_ns(self._server_pids)
-        # A strategy without a store spends nothing there.
-        store_ns = 0 if self._store_pid is None else processes_cpu_ns([self._store_pid])
         return Reading(
             at_ns=at_ns,
             server_ns=server_ns,
-            store_ns=store_ns,
+            store_ns=self._read_store(),
             generator_ns=time.process_time_ns(),
             ours_ns=processes_cpu_ns(self._our_pids),
             machine=machine_cpu(),
         )
+
+
+def _store_clock(measured: ArmTarget) -> Callable[[], int | None]:
+    pid = measured.store_pid
+    if pid is not None:
+        return lambda: processes_cpu_ns([pid])
+    if measured.store_url is not None:
+        return StoreCpu(measured.store_url).read_ns
+    # A strategy without a store spends nothing there.
+    return lambda: 0
 
 
 def _difference_s(after_ns: int | None, before_ns: int | None) -> float | None:

@@ -47,12 +47,7 @@ class Walk:
         self._repeats_left = order.experiment.max_repeats
         self._cpus = os.cpu_count() or 1
         self._capacity_rps: dict[str, list[float]] = defaultdict(list)
-        self._meters = {
-            target.arm: Meters(
-                [replica.pid for replica in target.replicas], target.store_pid, order
-            )
-            for target in order.targets
-        }
+        self._meters = {target.arm: Meters(target, order) for target in order.targets}
 
     def run(self) -> None:
         self._warm_up()

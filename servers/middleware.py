@@ -11,7 +11,7 @@ from servers.carrier import MISSING_CREDENTIAL
 from servers.errors import Refused
 from servers.handlers import PROTECTED, STATE_CHANGING
 from servers.responses import answer
-from servers.services import IDENTITY, SERVICES, VIA_COOKIE, Services
+from servers.services import IDENTITY, SERVICES, VIA_COOKIE
 from servers.strategy import Rejected, StoreUnavailable, TtlRefused
 
 _RETRY_AFTER = {"Retry-After": "1"}
@@ -23,7 +23,11 @@ async def authenticate(request: web.Request, handler: Handler) -> web.StreamResp
     response: web.StreamResponse
     try:
         if handler in PROTECTED:
-            await _identify(request, handler, services)
+            credential, via_cookie = services.carrier.read(request.headers)
+            identity = await services.strategy.verify(credential)
+            if via_cookie:
+                _check_cookie_use(request, handler, identity.sid)
+            request[IDENTITY] = identity
         response = await handler(request)
     except Rejected as rejected:
         response = _rejected(rejected.code)
@@ -41,14 +45,10 @@ async def authenticate(request: web.Request, handler: Handler) -> web.StreamResp
     return response
 
 
-async def _identify(request: web.Request, handler: Handler, services: Services) -> None:
-    credential, via_cookie = services.carrier.read(request.headers)
-    identity = await services.strategy.verify(credential)
-    if via_cookie:
-        request[VIA_COOKIE] = True
-        if handler in STATE_CHANGING:
-            services.csrf.check_change(request.headers, identity.sid)
-    request[IDENTITY] = identity
+def _check_cookie_use(request: web.Request, handler: Handler, sid: str) -> None:
+    request[VIA_COOKIE] = True
+    if handler in STATE_CHANGING:
+        request.app[SERVICES].csrf.check_change(request.headers, sid)
 
 
 def _rejected(code: str) -> web.Response:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol, cast
+from typing import Any, Literal, NamedTuple, Protocol, cast
 
 from servers.settings import Settings, SettingsError
 from servers.users import Directory, User
@@ -46,19 +46,19 @@ class TtlRefused(Exception):
     """The strategy cannot mint a credential of that life; the text says what it can."""
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """Whom a credential authenticates.
 
     `sid` names the login and outlives re-issued credentials. `record` is all the credential said
-    (claims, a session's stored value); only the strategy that verified it looks inside.
+    (claims, a session's stored value); only the strategy that verified it looks inside. A tuple,
+    as one is made for every request and a frozen dataclass costs a microsecond more.
     """
 
     user_id: str
     role: str
     sid: str
     state: State
-    record: Mapping[str, Any] = field(repr=False)
+    record: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import gevent
-from locust import FastHttpUser, User, events, task
+import locust
+from locust import FastHttpUser, User, task
 
 _ROOT = str(Path(__file__).resolve().parent.parent.parent)
 if _ROOT not in sys.path:
@@ -39,10 +40,9 @@ class FastUser(FastHttpUser):
 class OurUser(User):
     """Ours: stamp, list append, event."""
 
-    stamps: list[Stamp] = []
-
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
+        self.stamps: list[Stamp] = []
         address = urlsplit(environment.host)
         self._client = Client(address.hostname or "", address.port or 80)
         self._request = f"GET / HTTP/1.1\r\nHost: {address.netloc}\r\n\r\n".encode()
@@ -79,4 +79,6 @@ def _measure(environment: Any) -> None:
     environment.runner.quit()
 
 
+# Locust's hooks are untyped.
+events: Any = locust.events
 events.test_start.add_listener(lambda environment, **_: gevent.spawn(_measure, environment))

@@ -19,7 +19,7 @@ from servers.strategy import StoreUnavailable
 
 Answer = TypeVar("Answer")
 P = ParamSpec("P")
-Execute = Callable[..., Awaitable[Any]]
+Command = Callable[..., Awaitable[Any]]
 
 # Shorter than the 3 s within which a start must fail, longer than a slow name look-up.
 START_DEADLINE_S = 2.0
@@ -35,11 +35,7 @@ class Store:
         self.client = client
         self._free_connections = asyncio.Semaphore(connections)
         self._deadline_s = deadline_s
-        self._execute: Execute = client.execute_command
-
-    async def execute(self, *words: str | int) -> Any:
-        """One command's answer, within the deadline. Raises StoreUnavailable."""
-        return await self.within_deadline(self._execute, *words)
+        self.command: Command = client.execute_command
 
     async def within_deadline(
         self, command: Callable[P, Awaitable[Answer]], *args: P.args, **kwargs: P.kwargs

@@ -125,8 +125,8 @@ class RedisSessions:
     async def verify(self, credential: str) -> Identity:
         if len(credential) != _ID_CHARS:
             raise Rejected("malformed")
-        value = await self._store.execute(
-            "GETEX", self._session_key + credential, "PX", self._idle_ms
+        value = await self._store.within_deadline(
+            self._store.command, "GETEX", self._session_key + credential, "PX", self._idle_ms
         )
         if value is None:
             raise Rejected("unknown_session")
@@ -137,8 +137,8 @@ class RedisSessions:
 
     async def write_state(self, identity: Identity, state: Mapping[str, Any]) -> None:
         value = json.dumps({**identity.record, "state": state}, separators=(",", ":"))
-        kept = await self._store.execute(
-            "SET", self._session_key + identity.sid, value, "XX", "KEEPTTL"
+        kept = await self._store.within_deadline(
+            self._store.command, "SET", self._session_key + identity.sid, value, "XX", "KEEPTTL"
         )
         if not kept:
             raise Rejected("unknown_session")
@@ -173,7 +173,7 @@ class RedisSessions:
                 return NOW
 
     async def ready(self) -> None:
-        await self._store.execute("PING")
+        await self._store.within_deadline(self._store.command, "PING")
 
 
 def _new_record(user: User, ends_ms: int) -> str:

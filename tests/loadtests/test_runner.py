@@ -269,6 +269,8 @@ def test_a_given_store_serves_every_arm_and_is_said_so(tmp_path: Path) -> None:
         assert process.returncode in {0, 3}
     run = run_store.read_run(the_run(tmp_path))
     assert run.store.shared
+    spent = [s.cpu_s.store or 0 for s in slices(tmp_path) if s.arm == "session_redis"]
+    assert sum(spent) > 0
     assert "shared_store" in {finding.name for finding in run.findings}
 
 
