@@ -207,7 +207,7 @@ _IN_ORDER = (
     ),
     Metric(
         "revocation_lag_max_s",
-        "revocation lag, longest",
+        "longest revocation lag",
         "s",
         "lower",
         ("revocation",),

@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.cells import Cell, Latency, Sums
-from analysis.frame import Row, frame_of, rows_of
+from analysis.frame import Columns, rows_of
 from loadtests import run_store
 from loadtests.histogram import Histogram
 from loadtests.model import Experiment, LawRecord, RevocationRecord, RunRecord, SliceRecord
@@ -69,7 +69,7 @@ def read(folder: Path) -> Reading:
     accumulator.close_block()
     return Reading(
         run=run,
-        frame=frame_of(accumulator.rows),
+        frame=accumulator.columns.frame(),
         cells=(*accumulator.cells, *accumulator.trials_without_slices(), *_fact_cells(run)),
         curves=accumulator.curves,
         trials=trials,
@@ -111,7 +111,7 @@ class _Accumulator:
     experiment: Experiment
     unreadable: list[str]
     lags: dict[BlockPhaseArm, tuple[float | None, ...]]
-    rows: list[Row] = field(default_factory=list)
+    columns: Columns = field(default_factory=Columns)
     cells: list[Cell] = field(default_factory=list)
     curves: dict[PhaseArmEndpoint, Histogram] = field(default_factory=dict)
     repeated: set[tuple[int, str, int]] = field(default_factory=set)
@@ -130,7 +130,8 @@ class _Accumulator:
         except ValueError as error:
             self.unreadable.append(f"slice of {record.arm} in {record.phase} left out: {error}")
             return
-        self.rows.extend(rows_of(record, response, self.experiment, counted=counted))
+        for row in rows_of(record, response, self.experiment, counted=counted):
+            self.columns.add(row)
         if not counted:
             self.repeated.add(_round_of(record))
             return

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from gevent import get_hub, getcurrent
+from gevent.event import Event
 
 _READ = 1
 _TFD_NONBLOCK = os.O_NONBLOCK
@@ -99,7 +100,7 @@ class Dispatcher:
     """Hands each due time to `hand_out` when it comes, in the hub, without a greenlet of its own.
 
     `hand_out` must return soon; handing to a parked user means switching to its greenlet, which
-    comes back as soon as the user waits for its answer.
+    comes back as soon as the user waits for its answer. `all_out` is set while none is left.
     """
 
     def __init__(self, alarm: Alarm, hand_out: Callable[[int], None]) -> None:
@@ -107,18 +108,24 @@ class Dispatcher:
         self._hand_out = hand_out
         self._dues_ns: Sequence[int] = ()
         self._next = 0
+        self.all_out = Event()
+        self.all_out.set()
 
     def start(self, dues_ns: Sequence[int]) -> None:
         self._dues_ns, self._next = dues_ns, 0
+        self.all_out.clear()
         self._arm()
 
     def stop(self) -> None:
         """Due times not yet handed out never will be."""
         self._dues_ns = ()
+        self.all_out.set()
 
     def _arm(self) -> None:
         if self._next < len(self._dues_ns):
             self._alarm.at(self._dues_ns[self._next], self._on_time)
+        else:
+            self.all_out.set()
 
     def _on_time(self) -> None:
         dues_ns = self._dues_ns

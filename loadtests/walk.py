@@ -99,6 +99,8 @@ class Walk:
         wait_until(self._alarm, start_ns)
         before = self._meters[planned.arm].read()
         wait_until(self._alarm, end_ns)
+        # The end and the last due times may wake a busy loop together, the end first.
+        self._dispatcher.all_out.wait()
         unsent = self._stage.drain(self._experiment.request_timeout_s)
         after = self._meters[planned.arm].read()
         measured = tally(

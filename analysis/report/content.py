@@ -60,7 +60,7 @@ def _doubts(summary: Summary) -> tuple[str, ...]:
     if not broken:
         return ()
     names = ", ".join(dict.fromkeys(finding.name for finding in broken))
-    return (f"Do not quote these numbers: {names}. {broken[0].message}.",)
+    return (f"Do not quote these numbers ({names}): {broken[0].message}.",)
 
 
 def _repeats(summary: Summary) -> tuple[str, ...]:

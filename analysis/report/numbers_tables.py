@@ -89,7 +89,7 @@ def _key_columns(summary: Summary) -> dict[str, dict[str, Result]]:
         (f"{BROWSED} p50 {at} (ms)", "latency_p50_ms", "latency", BROWSED),
         (f"{BROWSED} p99 {at} (ms)", "latency_p99_ms", "latency", BROWSED),
         ("logins per second", "throughput_rps", "login", None),
-        ("revocation lag, longest", "revocation_lag_max_s", "revocation", None),
+        ("longest revocation lag", "revocation_lag_max_s", "revocation", None),
         ("bytes stored per login", "store_bytes_per_login", None, None),
     )
     kinds = {phase.name: phase.kind for phase in phases}
@@ -177,7 +177,7 @@ def _reasons(results: Iterable[Result]) -> Iterator[str]:
         if result.reason is not None:
             arms.setdefault((result.metric.label, result.reason), []).append(result.arm)
     for (label, reason), whose in arms.items():
-        yield f"No {label} for {', '.join(whose)}: {reason}."
+        yield f"No “{label}” for {', '.join(whose)}: {reason}."
 
 
 def _comparison_row(comparison: Comparison, floors: _Floors) -> tuple[str, ...]:

@@ -33,7 +33,10 @@ class Rates:
 
 def main(arguments: Sequence[str]) -> int:
     """0: every goal reached or undecided; 1: one missed; 2: it could not start."""
-    given = _parser().parse_args(arguments)
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    if given.rounds < 2:
+        parser.error("--rounds: at least 2, as an interval needs a spread")
     pin(DRIVER_CPU)
     try:
         with contestants(given.store, given.connections) as racers:

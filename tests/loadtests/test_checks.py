@@ -169,7 +169,13 @@ def test_what_cannot_be_read_is_not_judged(cpu_s: CpuSeconds) -> None:
 
 @pytest.mark.parametrize(
     ("steal_s", "foreign_cpu_s", "share"),
-    [(0.0, 0.0, 0.0), (0.01, 0.03, 0.02), (0.02, 0.03, 0.025), (None, 0.9, None), (0.9, None, None)],
+    [
+        (0.0, 0.0, 0.0),
+        (0.01, 0.03, 0.02),
+        (0.02, 0.03, 0.025),
+        (None, 0.9, None),
+        (0.9, None, None),
+    ],
 )
 def test_disturbance_is_a_share_of_all_cpus(
     steal_s: float | None, foreign_cpu_s: float | None, share: float | None

@@ -76,7 +76,9 @@ def test_an_answer_may_come_in_any_pieces(step: int, monkeypatch: pytest.MonkeyP
 
 
 def test_chunked_answers_are_read() -> None:
-    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
+    chunked = (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
+    )
     with scripted([answer(chunked), answer(response())]) as server:
         client = Client("127.0.0.1", server.port)
         assert exchange(client) == 200
@@ -127,8 +129,14 @@ def test_a_connection_lost_during_a_request_is_a_reset(step: Step) -> None:
 
 
 @pytest.mark.parametrize(
-    "garbage", [b"hello\r\n\r\n", b"HTTP/1.1 abc\r\n\r\n", b"\0" * 64, b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"]
-)  # fmt: skip
+    "garbage",
+    [
+        b"hello\r\n\r\n",
+        b"HTTP/1.1 abc\r\n\r\n",
+        b"\0" * 64,
+        b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
+    ],
+)
 def test_what_is_no_http_is_malformed(garbage: bytes) -> None:
     with scripted([answer(garbage)], [answer(response())]) as server:
         client = Client("127.0.0.1", server.port)

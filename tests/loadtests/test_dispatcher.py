@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import gevent
@@ -27,6 +27,16 @@ def alarm(request: pytest.FixtureRequest) -> Iterator[Alarm]:
 
 def in_greenlet(work: Callable[[], object]) -> None:
     gevent.spawn(work).get(timeout=10)
+
+
+def spin_until(until_ns: int) -> None:
+    """Keeps the whole loop busy."""
+    while time.monotonic_ns() < until_ns:
+        pass
+
+
+def open_descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 class Hands:
@@ -72,9 +82,7 @@ def test_a_hand_that_takes_long_delays_but_loses_nothing(alarm: Alarm) -> None:
     hands = Hands(len(dues_ns))
 
     def slow(due_ns: int) -> None:
-        until_ns = time.monotonic_ns() + 3 * MS
-        while time.monotonic_ns() < until_ns:
-            pass
+        spin_until(time.monotonic_ns() + 3 * MS)
         hands.take(due_ns)
 
     Dispatcher(alarm, slow).start(dues_ns)
@@ -105,6 +113,31 @@ def test_a_new_start_replaces_the_old(alarm: Alarm) -> None:
     assert hands.dues_ns == second
 
 
+def test_all_out_means_that_the_last_due_time_was_handed_out(alarm: Alarm) -> None:
+    """Also when the loop is kept busy beyond the last due time and a later alarm rings with it."""
+    end_ns = time.monotonic_ns() + 8 * MS
+    hands = Hands(2)
+    dispatcher = Dispatcher(alarm, hands.take)
+    assert dispatcher.all_out.is_set()
+    dispatcher.start([end_ns - 6 * MS, end_ns - MS // 50])
+    assert not dispatcher.all_out.is_set()
+    gevent.spawn_later(0.004, spin_until, end_ns + MS)
+    later = new_alarm()
+    wait_until(later, end_ns)
+    assert dispatcher.all_out.wait(5)
+    later.close()
+    assert len(hands.taken) == 2
+
+
+def test_a_stop_leaves_nothing_to_wait_for(alarm: Alarm) -> None:
+    dispatcher = Dispatcher(alarm, lambda _due_ns: None)
+    dispatcher.start([time.monotonic_ns() + 60_000 * MS])
+    dispatcher.stop()
+    assert dispatcher.all_out.wait(1)
+    dispatcher.start([])
+    assert dispatcher.all_out.wait(1)
+
+
 def test_nothing_due_is_nothing_done(alarm: Alarm) -> None:
     hands = Hands(1)
     Dispatcher(alarm, hands.take).start([])
@@ -133,10 +166,10 @@ def test_others_run_while_one_waits(alarm: Alarm) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="timerfd is Linux's")
 def test_linux_has_the_exact_alarm_and_closing_it_gives_its_descriptor_back() -> None:
-    before = len(os.listdir("/proc/self/fd"))
+    before = open_descriptors()
     alarm = new_alarm()
     assert isinstance(alarm, TimerfdAlarm)
-    assert len(os.listdir("/proc/self/fd")) == before + 1
+    assert open_descriptors() == before + 1
     alarm.close()
     alarm.close()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert open_descriptors() == before

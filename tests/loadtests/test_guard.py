@@ -13,7 +13,9 @@ import pytest
 from loadtests import guard
 from tests.processes import wait_for
 
-STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print(1, flush=True); time.sleep(60)"
+STUBBORN = (
+    "import signal, time; signal.signal(15, signal.SIG_IGN); print(1, flush=True); time.sleep(60)"
+)
 
 
 @contextmanager

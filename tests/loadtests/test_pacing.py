@@ -8,9 +8,7 @@ from hypothesis import strategies as st
 from loadtests.model import Load
 from loadtests.pacing import NS_PER_S, due_times_ns
 
-loads = st.builds(
-    Load, st.sampled_from(["constant", "poisson"]), rate_rps=st.floats(0.1, 20_000)
-)
+loads = st.builds(Load, st.sampled_from(["constant", "poisson"]), rate_rps=st.floats(0.1, 20_000))
 stretches = st.tuples(st.integers(0, 10**15), st.integers(1, NS_PER_S // 5))
 seeds = st.integers(0, 2**48)
 

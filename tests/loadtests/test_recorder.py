@@ -33,7 +33,9 @@ def test_an_open_loop_counts_by_due_and_a_closed_one_by_sent() -> None:
     by_sent = tally(stamps, START, END, by_due=False)
     assert by_due.recorded == 2
     assert by_sent.recorded == 2
-    assert Histogram.from_text(by_due.dispatch_lag).quantile_ns(1) == pytest.approx(2 * MS, rel=1e-3)
+    assert Histogram.from_text(by_due.dispatch_lag).quantile_ns(1) == pytest.approx(
+        2 * MS, rel=1e-3
+    )
     assert by_due.completed == by_sent.completed == 4
 
 
@@ -47,7 +49,9 @@ def test_the_first_nanosecond_is_in_and_the_last_is_out() -> None:
 def test_bytes_belong_to_everything_completed_since_the_start() -> None:
     sent_in_the_guard = a_stamp(-2, -2, 0)
     done_in_the_guard = a_stamp(-2, -2, -1)
-    summed = tally([sent_in_the_guard, done_in_the_guard, a_stamp(1, 1, 2)], START, END, by_due=True)
+    summed = tally(
+        [sent_in_the_guard, done_in_the_guard, a_stamp(1, 1, 2)], START, END, by_due=True
+    )
     assert summed.completed == 2
     assert summed.wire_bytes == WireBytes(sent=200, received=60)
 
@@ -75,7 +79,9 @@ def test_clocks_and_outcomes_by_endpoint() -> None:
 
 
 def test_a_failure_has_an_outcome_and_no_latency() -> None:
-    summed = tally([a_stamp(0, 0, 5000, outcome="timeout"), a_stamp(1, 1, 2)], START, END, by_due=True)
+    summed = tally(
+        [a_stamp(0, 0, 5000, outcome="timeout"), a_stamp(1, 1, 2)], START, END, by_due=True
+    )
     endpoint = summed.endpoints["GET /me"]
     assert endpoint.outcomes == {"timeout": 1, "200": 1}
     assert Histogram.from_text(endpoint.response).count == 1

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from loadtests import run_store
 from loadtests.model import ConfigurationError
 from loadtests.run_store import (
     REVOCATIONS_FILE,
@@ -106,7 +106,7 @@ def test_a_writer_that_dies_leaves_the_old_text(
     def die(_fd: int) -> None:
         raise failure
 
-    monkeypatch.setattr(run_store.os, "fsync", die)
+    monkeypatch.setattr(os, "fsync", die)
     with pytest.raises(type(failure)):
         write_atomically(path, "new")
     assert path.read_text() == "old"

@@ -49,7 +49,10 @@ def test_a_store_is_fresh_keeps_nothing_and_evicts_nothing(store: RunningStore) 
     assert ask(store.url, "DBSIZE") == 0
     settings = {"save": b"", "appendonly": b"no", "maxmemory-policy": b"noeviction"}
     for name, value in settings.items():
-        assert ask(store.url, "CONFIG", "GET", name) in ({name.encode(): value}, [name.encode(), value])
+        assert ask(store.url, "CONFIG", "GET", name) in (
+            {name.encode(): value},
+            [name.encode(), value],
+        )
 
 
 def test_its_pid_is_the_stores_own(store: RunningStore) -> None:
@@ -70,10 +73,14 @@ def test_it_leaves_no_process_and_no_folder(stores_folder: Path) -> None:
 
 
 def test_it_leaves_nothing_when_the_block_fails(stores_folder: Path) -> None:
-    with pytest.raises(ZeroDivisionError), start_store() as running:
-        assert running.pid is not None
+    def fail(running: RunningStore) -> None:
+        pids.append(running.pid or 0)
         raise ZeroDivisionError
-    assert not psutil.pid_exists(running.pid)
+
+    pids: list[int] = []
+    with pytest.raises(ZeroDivisionError), start_store() as running:
+        fail(running)
+    assert not psutil.pid_exists(pids[0])
     assert list(stores_folder.iterdir()) == []
 
 

@@ -277,6 +277,7 @@ def test_a_life_beyond_the_law_is_not_minted(arm: Arm) -> None:
         bearer("wrong"),
         bearer(ADMIN_SECRET[:-1]),
         bearer("\u00e9" * 20),
+        bearer(b"\xff" * 20),
         [("Authorization", ADMIN_SECRET)],
         [*bearer(ADMIN_SECRET), *bearer(ADMIN_SECRET)],
     ],
@@ -331,6 +332,11 @@ def test_hostile_logins_are_never_a_500(arm: Arm, username: object, password: ob
     body = json.dumps({"username": username, "password": password}).encode()
     answer = arm.first.ask("POST", "/login", [("Origin", arm.origin)], body)
     assert answer.status in (400, 401, 429)
+
+
+def test_a_deeply_nested_login_is_refused(arm: Arm) -> None:
+    for body in (b"[" * 16_000, b'{"username":' * 1_300, b'{"username":' + b"9" * 9_000 + b"}"):
+        assert arm.first.ask("POST", "/login", [("Origin", arm.origin)], body).status == 400
 
 
 @few

@@ -1,0 +1,119 @@
+import re
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from analysis.charts import CHARTS, Chart, Measured, NothingToDrawError
+from analysis.charts.chart import chart
+from analysis.charts.drift import throughput_of_slices
+from analysis.charts.lag_bands import LagBand
+from analysis.metrics import METRICS
+from analysis.reading import Reading, Trial, read
+from analysis.results import results_of
+from analysis.style import styles_of
+from tests.builders import ARMS, a_phase, a_run, an_arm, an_experiment
+from tests.run_folders import write_run_folder
+
+all_charts = pytest.mark.parametrize("drawn", CHARTS, ids=lambda c: c.name)
+
+MANY = (
+    *(an_arm(f"session_redis-r{n}", strategy="session_redis", replicas=n) for n in range(1, 6)),
+    *(an_arm(f"jwt_hs256-r{n}", strategy="jwt_hs256", replicas=n) for n in range(1, 6)),
+    *(an_arm(name) for name in ("none", "jwt_rs256", "jwt_es256", "session_pg", "none#2")),
+)
+
+
+def measured_of(folder: Path) -> Measured:
+    reading = read(folder)
+    return Measured(reading, tuple(results_of(reading, METRICS.values())))
+
+
+def texts(svg: str) -> str:
+    """The comments matplotlib leaves above each drawn text."""
+    return " ".join(re.findall(r"<!-- (.*?) -->", svg))
+
+
+@all_charts
+def test_every_chart_renders(drawn: Chart, measured: Measured) -> None:
+    picture = drawn.render(measured)
+    assert picture.png.startswith(b"\x89PNG")
+    assert ET.fromstring(picture.svg).tag.endswith("svg")  # noqa: S314 — our own text
+    assert drawn.title
+    assert drawn.caption.endswith(".")
+
+
+@all_charts
+def test_an_inlined_chart_names_no_network_and_shares_no_id(
+    drawn: Chart, measured: Measured
+) -> None:
+    inline = drawn.render(measured).inline_svg
+    assert inline.startswith("<svg ")
+    assert inline.rstrip().endswith("</svg>")
+    assert "http" not in inline
+    assert all(name.startswith(drawn.name) for name in re.findall(r'\bid="([^"]*)"', inline))
+    assert set(re.findall(r"url\(#([^)]*)\)", inline)) <= set(re.findall(r'id="([^"]*)"', inline))
+
+
+@all_charts
+def test_the_same_run_draws_the_same_chart(drawn: Chart, measured: Measured) -> None:
+    assert drawn.render(measured).svg == drawn.render(measured).svg
+
+
+@all_charts
+def test_fifteen_arms_fit(drawn: Chart, tmp_path: Path) -> None:
+    experiment = an_experiment(arms=MANY, reference="none", blocks=2)
+    measured = measured_of(write_run_folder(tmp_path, a_run(experiment), requests=60))
+    # A layout that collapses is a warning of matplotlib's, and warnings are errors here.
+    shown = texts(drawn.render(measured).svg)
+    assert all(arm.name in shown for arm in MANY if not arm.is_control)
+
+
+@all_charts
+def test_a_chart_without_data_says_what_is_missing(drawn: Chart, tmp_path: Path) -> None:
+    experiment = an_experiment(phases=(a_phase("mixed"),))
+    measured = measured_of(write_run_folder(tmp_path, a_run(experiment), slices=(), trials=()))
+    with pytest.raises(NothingToDrawError, match=r"no "):
+        drawn.render(measured)
+
+
+def test_a_chart_needs_a_caption() -> None:
+    with pytest.raises(TypeError, match="caption"):
+        chart(lambda measured: measured)  # type: ignore[arg-type,return-value]
+
+
+def test_a_strategy_looks_the_same_in_every_run() -> None:
+    few, many = styles_of(ARMS), styles_of(MANY)
+    assert few["jwt_hs256"].colour == many["jwt_hs256-r1"].colour
+    assert few["session_redis"].colour != few["jwt_hs256"].colour
+    control = few["session_redis#2"]
+    assert control.colour == few["session_redis"].colour
+    assert (control.hatch, control.filled) == ("////", False)
+    assert control.line != few["session_redis"].line
+
+
+def test_arms_of_a_strategy_differ_without_colour() -> None:
+    styles = styles_of(MANY)
+    assert len({styles[f"jwt_hs256-r{n}"].line for n in range(1, 5)}) == 4
+    strategies = {styles[a.name].marker for a in MANY if not a.is_control}
+    assert len(strategies) == len({a.strategy for a in MANY})
+
+
+def test_drift_is_a_share_of_the_arms_mean(reading: Reading) -> None:
+    slices = throughput_of_slices(reading.frame, "capacity")
+    means = slices.groupby("arm")["of_mean"].mean()
+    assert list(means) == pytest.approx([1.0] * 4)
+
+
+def a_lag(low_s: float, high_s: float | None) -> Trial:
+    return Trial(0, "revocation", "jwt_hs256", low_s, high_s, None)
+
+
+def test_a_lag_band_holds_the_truth_between_its_curves() -> None:
+    band = LagBand.of([a_lag(0.1, 0.2), a_lag(0.3, 0.4), a_lag(5.0, None), a_lag(0.0, 0.0)])
+    x, surely, perhaps = band.steps(0.001, 0.002, 10.0)
+    at = {round(float(where), 6): index for index, where in enumerate(x)}
+    assert (surely <= perhaps).all()
+    # What is below the resolution counts as it, and what was never refused never rises.
+    assert (surely[at[0.002]], surely[at[0.2]], surely[-1], perhaps[-1]) == (0.25, 0.5, 0.75, 0.75)
+    assert (band.never, band.longest_s) == (1, 0.4)
