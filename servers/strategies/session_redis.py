@@ -93,7 +93,8 @@ class RedisSessions:
         self._kick = store.client.register_script(_KICK)
 
     async def issue(self, user: User) -> Grant:
-        (grant,) = await self.issue_many([user], None)
+        grant, keys, arguments = self._new_session(user, self._options.absolute_ttl_s)
+        await self._store.within_deadline(self._create, keys=keys, args=arguments)
         return grant
 
     async def issue_many(self, users: Sequence[User], ttl_s: float | None) -> list[Grant]:
@@ -106,21 +107,25 @@ class RedisSessions:
         return grants
 
     async def _issue_batch(self, users: Sequence[User], life_s: float) -> list[Grant]:
-        now_ms, life_ms = time.time_ns() // 1_000_000, round(life_s * 1_000)
-        ends_ms = now_ms + life_ms
-        first_ms = min(self._idle_ms, life_ms)
         pipeline = self._redis.pipeline(transaction=False)
         grants: list[Grant] = []
         for user in users:
-            session_id = secrets.token_urlsafe(_ID_BYTES)
-            grants.append(Grant(session_id, session_id, life_s))
-            await self._create(
-                keys=[self._session_key + session_id, self._index_key + user.user_id],
-                args=[_new_record(user, ends_ms), first_ms, now_ms, ends_ms, session_id, life_ms],
-                client=pipeline,
-            )
+            grant, keys, arguments = self._new_session(user, life_s)
+            grants.append(grant)
+            await self._create(keys=keys, args=arguments, client=pipeline)
         await self._store.within_deadline(pipeline.execute)
         return grants
+
+    def _new_session(self, user: User, life_s: float) -> tuple[Grant, list[str], list[Any]]:
+        """The grant, and what `_CREATE` wants: keys and arguments."""
+        now_ms, life_ms = time.time_ns() // 1_000_000, round(life_s * 1_000)
+        ends_ms = now_ms + life_ms
+        session_id = secrets.token_urlsafe(_ID_BYTES)
+        keys = [self._session_key + session_id, self._index_key + user.user_id]
+        first_ms = min(self._idle_ms, life_ms)
+        record = _new_record(user, ends_ms)
+        arguments = [record, first_ms, now_ms, ends_ms, session_id, life_ms]
+        return Grant(session_id, session_id, life_s), keys, arguments
 
     async def verify(self, credential: str) -> Identity:
         if len(credential) != _ID_CHARS:

@@ -182,6 +182,19 @@ def test_state_is_kept_on_every_replica(arm: Arm) -> None:
         assert replica.me(minted.bearer).json["user_id"] == minted.user_id
 
 
+def test_a_state_that_outgrows_its_credential_is_refused(arm: Arm) -> None:
+    # JSON writes each of these two bytes as six, and base64 as eight.
+    state = {"note": "é" * 505}
+    minted = arm.mint()
+    answer = arm.first.ask(
+        "PUT", "/state", minted.bearer, json.dumps(state, ensure_ascii=False).encode()
+    )
+    assert answer.status in (200, 413)
+    kept = bearer(json.loads(answer.body).get("access_token", minted.credential))
+    read = arm.first.ask("GET", "/state", kept)
+    assert read.json == (state if answer.status == 200 else {})
+
+
 def test_writing_state_does_not_lengthen_a_login(arm: Arm) -> None:
     minted = arm.mint(ttl_s=LIFE_S)
     if minted.expires_in is None:
