@@ -57,16 +57,17 @@ bench-generator: $(INSTALLED) ## what the generator can do: requests a core, dis
 	@$(BIN)/python -m loadtests.bench
 
 up: ## start the container stack (web UI on 127.0.0.1:8089)
-	@test -f .env || $(PYTHON) -c 'import secrets; [print(f"{n}={secrets.token_urlsafe(32)}") for n in ("AUTHBENCH_ADMIN_SECRET", "AUTHBENCH_SIGNING_KEY", "AUTHBENCH_USER_PASSWORD")]' > .env
+	@umask 077; test -f .env || $(PYTHON) -c 'import secrets; [print(f"{n}={secrets.token_urlsafe(32)}") for n in ("AUTHBENCH_ADMIN_SECRET", "AUTHBENCH_SIGNING_KEY", "AUTHBENCH_USER_PASSWORD")]' > .env
 	docker compose up --build --detach --scale session=3 --scale jwt=3 --scale locust-worker=2
 
 down: ## stop the container stack and remove what it made
 	docker compose down --volumes --remove-orphans
+	rm -f .env
 
 lock: ## resolve pyproject.toml into requirements.lock anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --all-extras pyproject.toml --output-file requirements.lock --quiet
 
 clean: ## remove the environment, caches and every run but results/reference
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .env
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	find results -mindepth 1 -maxdepth 1 ! -name reference ! -name README.md -exec rm -rf {} +

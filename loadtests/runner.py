@@ -67,10 +67,11 @@ def run(experiment: Experiment, results: Path, progress: Progress) -> Outcome:
 
 
 def _prepare(experiment: Experiment) -> BlockPlan:
+    if url := os.environ.get("REDIS_URL"):
+        external_store(url)
     facts = {arm.strategy: describe(arm) for arm in experiment.arms}
-    if any(strategy.needs_store for strategy in facts.values()):
-        url = os.environ.get("REDIS_URL")
-        _ = external_store(url) if url else find_program()
+    if not url and any(strategy.needs_store for strategy in facts.values()):
+        find_program()
     return BlockPlan(
         experiment=experiment,
         strategies=facts,

@@ -90,6 +90,21 @@ def test_start_stop_and_another_strategy(ui: tuple[subprocess.Popen[bytes], Page
     wait_for(lambda: are_gone(children), 5.0, "every descendant gone")
 
 
+def test_a_taken_port_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        told = subprocess.run(
+            [sys.executable, "-m", "loadtests", "ui", "--web-port", str(port)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert told.returncode == 2
+    assert str(port) in told.stderr
+    assert len(told.stderr.strip().splitlines()) == 1
+
+
 def test_a_killed_ui_leaves_nothing(ui: tuple[subprocess.Popen[bytes], Page]) -> None:
     process, page = ui
     page.start(strategy="session_redis")

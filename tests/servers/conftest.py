@@ -40,7 +40,7 @@ def store() -> Iterator[RunningStore]:
         yield running_store
 
 
-@pytest.fixture(scope="module", params=available())
+@pytest.fixture(scope="session", params=available())
 def arm(request: pytest.FixtureRequest, store: RunningStore) -> Iterator[Arm]:
     name: str = request.param
     origin = "https://shop.example"

@@ -76,9 +76,10 @@ def test_a_frozen_store(strategy: str) -> None:
 def test_a_store_frozen_in_the_midst_of_requests(strategy: str) -> None:
     with (
         start_store() as store,
+        running(strategy, "--store", store.url, *CHEAP_LOGIN) as patient,
         running(strategy, "--store", store.url, "--store-deadline-s", "0.05") as replica,
     ):
-        pool = replica.mint(200)
+        pool = patient.mint(200)
         with ThreadPoolExecutor(8) as threads:
             answers = threads.map(lambda minted: whoami(replica, minted), pool * 3)
             for _ in range(4):
