@@ -21,6 +21,8 @@ Better = Literal["higher", "lower"]
 CONFIDENCE = 0.95
 BLOCKS_FOR_A_VERDICT = 5
 SAME_AT_LEAST = math.log(1.02)
+# Beyond this `same` is no news to anyone: p99 ratios of five blocks usually are.
+COARSE = math.log(1.25)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +110,17 @@ def judge(log_ratio: Interval, floor: float | None, better: Better) -> Judgement
         return Judgement("inconclusive", f"{has}; a verdict needs {BLOCKS_FOR_A_VERDICT}")
     bound = max(floor or 0.0, SAME_AT_LEAST)
     if max(abs(low), abs(high)) <= bound:
-        return Judgement(f"same within {percent_within(bound)}%")
+        return Judgement(f"same within {percent_within(bound)}%", _doubt(bound))
     if low <= 0 <= high:
         return Judgement("inconclusive", "the interval is too wide to decide")
     return Judgement("faster" if (low > 0) == (better == "higher") else "slower")
+
+
+def _doubt(bound: float) -> str | None:
+    """A control this wide says more about the noise of this run than about the two arms."""
+    if bound <= COARSE:
+        return None
+    return "two copies of one arm differed by as much: too wide to decide anything finer"
 
 
 def percent_within(log_bound: float) -> str:

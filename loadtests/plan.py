@@ -10,7 +10,7 @@ from loadtests.model import Experiment, Phase, PlannedSlice
 # What a block costs besides its slices, measured on two cores: starting replicas and stores,
 # verifying, minting, loading the generator, ending everything. Only the prediction uses them.
 BLOCK_FIXED_S = 3.0
-BLOCK_PER_REPLICA_S = 0.8
+BLOCK_PER_REPLICA_S = 0.3
 SLICE_FIXED_S = 0.06
 
 

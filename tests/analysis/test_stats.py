@@ -131,6 +131,12 @@ def test_verdicts(low: float, high: float, floor: float | None, better: str, ver
     assert (judgement.reason is not None) == (verdict == "inconclusive")
 
 
+def test_same_by_a_wide_floor_says_that_it_tells_little() -> None:
+    judgement = judge(an_interval(-0.3, 0.1), 0.5, "lower")
+    assert judgement.verdict == "same within 64.9%"
+    assert "too wide to decide" in (judgement.reason or "")
+
+
 @pytest.mark.parametrize("count", [1, 2, 4])
 def test_fewer_than_five_blocks_decide_nothing(count: int) -> None:
     judgement = judge(log_ratio_interval([1.0] * count, [2.0] * count), None, "higher")
