@@ -87,7 +87,6 @@ class Message:
     starting: PlannedSlice | None = None
     slice: SliceRecord | None = None
     revocation: RevocationRecord | None = None
-    repeated_round: str | None = None
     done: bool = False
 
 

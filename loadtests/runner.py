@@ -30,6 +30,7 @@ from loadtests.progress import Progress
 from loadtests.store_server import external_store, find_program
 from loadtests.target import MeasurementError, RunSecrets, describe
 
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 NO_STORE = StoreInfo("none", "", "", shared=False)
 
 
@@ -164,13 +165,14 @@ def _ignore(_line: str) -> None:
 
 @contextmanager
 def _terminated_like_interrupted() -> Iterator[None]:
-    """SIGTERM and SIGHUP end a run as Ctrl-C does."""
+    """SIGTERM and SIGHUP end a run as Ctrl-C does, which works in the background too, where a
+    shell starts commands with it ignored."""
 
     def interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
         raise KeyboardInterrupt
 
     before: list[tuple[int, Callable[..., object] | int | None]] = [
-        (number, signal.signal(number, interrupt)) for number in (signal.SIGTERM, signal.SIGHUP)
+        (number, signal.signal(number, interrupt)) for number in _ENDING
     ]
     try:
         yield

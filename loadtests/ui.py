@@ -33,7 +33,9 @@ def serve(web_port: int) -> int:
         stdin=subprocess.PIPE,
         start_new_session=True,
     )
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # SIGINT too: a shell starts background commands with it ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         return locust.wait()
     except KeyboardInterrupt:

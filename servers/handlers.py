@@ -10,7 +10,7 @@ from aiohttp.typedefs import Handler
 from servers.admin import admin_routes
 from servers.bodies import read_object, text_field
 from servers.metrics import metrics
-from servers.responses import answer, effect_answer, grant_answer
+from servers.responses import answer, effect_answer, grant_answer, profile_answer
 from servers.services import IDENTITY, SERVICES, VIA_COOKIE
 
 _MAX_USERNAME_CHARS = 128
@@ -32,7 +32,7 @@ async def login(request: web.Request) -> web.Response:
 async def me(request: web.Request) -> web.Response:
     identity = request[IDENTITY]
     replica = request.app[SERVICES].settings.replica
-    return answer({"user_id": identity.user_id, "role": identity.role, "replica": replica})
+    return profile_answer(identity.user_id, identity.role, replica)
 
 
 async def get_state(request: web.Request) -> web.Response:

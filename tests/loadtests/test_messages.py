@@ -42,7 +42,6 @@ trials = st.builds(
         starting=st.none() | planned,
         slice=st.none() | slices,
         revocation=st.none() | trials,
-        repeated_round=st.none() | text,
         done=st.booleans(),
     )
 )
