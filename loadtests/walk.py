@@ -70,11 +70,15 @@ class Walk:
             self._stage.drain(self._experiment.request_timeout_s)
 
     def _walk_round(self, slices: Sequence[PlannedSlice]) -> None:
-        """A round disturbed from outside is walked again while the block has repeats left."""
+        """A round disturbed from outside is walked again while the block has repeats left.
+
+        Trials are not: they read clocks, not CPU, and every one of them stands.
+        """
+        repeats = self._experiment.phase(slices[0].phase).trials is None
         attempt = 0
         while True:
             records = [self._walk_slice(planned, attempt) for planned in slices]
-            if self._repeats_left == 0 or not is_disturbed(records, self._cpus):
+            if not repeats or self._repeats_left == 0 or not is_disturbed(records, self._cpus):
                 return
             self._repeats_left -= 1
             attempt += 1
