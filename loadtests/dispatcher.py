@@ -116,10 +116,12 @@ class Dispatcher:
         self.all_out.clear()
         self._arm()
 
-    def stop(self) -> None:
-        """Due times not yet handed out never will be."""
-        self._dues_ns = ()
+    def stop(self) -> int:
+        """Due times not yet handed out never will be; returns how many of them had come."""
+        left_ns, self._dues_ns = self._dues_ns[self._next :], ()
         self.all_out.set()
+        now_ns = time.monotonic_ns()
+        return sum(due_ns <= now_ns for due_ns in left_ns)
 
     def _arm(self) -> None:
         if self._next < len(self._dues_ns):

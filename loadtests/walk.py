@@ -137,15 +137,16 @@ class Walk:
         for line in run_trials(self._order, planned, phase.trials):
             self._emit(Message(revocation=line))
         end_ns = time.monotonic_ns()
-        self._dispatcher.stop()
-        self._stage.drain(self._experiment.request_timeout_s)
+        overdue = self._dispatcher.stop()
+        unsent = overdue + self._stage.drain(self._experiment.request_timeout_s)
         after = self._meters[planned.arm].read()
         measured = tally(self._stage.stamps, start_ns, end_ns, by_due=True)
-        return self._record(planned, load, attempt, measured, before, after, end_ns)
+        record = self._record(planned, load, attempt, measured, before, after, end_ns)
+        return replace(record, unsent=unsent, offered=record.offered + unsent)
 
     def _background_rps(self, arm: str, phase: Phase) -> float:
         assert phase.trials is not None
-        capacity_rps = self._capacity_rps[arm]
+        capacity_rps = self._capacity_rps[arm] or [0.0]
         return phase.trials.background_fraction * sum(capacity_rps) / len(capacity_rps)
 
     def _record(

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from loadtests import placement
 from loadtests.model import Arm
 from loadtests.target import RunSecrets, StrategyFacts, running_arms
@@ -80,6 +82,4 @@ def _await_port(port: int) -> None:
 
 
 def _children(pid: int) -> list[int]:
-    import psutil  # noqa: PLC0415
-
     return [child.pid for child in psutil.Process(pid).children()]
