@@ -11,6 +11,7 @@ import os
 import struct
 import sys
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -116,12 +117,12 @@ class Dispatcher:
         self.all_out.clear()
         self._arm()
 
-    def stop(self) -> int:
-        """Due times not yet handed out never will be; returns how many of them had come."""
-        left_ns, self._dues_ns = self._dues_ns[self._next :], ()
-        self.all_out.set()
-        now_ns = time.monotonic_ns()
-        return sum(due_ns <= now_ns for due_ns in left_ns)
+    def stop(self, at_ns: int) -> None:
+        """No due time after `at_ns` is handed out; those up to it still are (see `all_out`)."""
+        last = bisect_right(self._dues_ns, at_ns)
+        self._dues_ns = self._dues_ns[: max(last, self._next)]
+        if self._next == len(self._dues_ns):
+            self.all_out.set()
 
     def _arm(self) -> None:
         if self._next < len(self._dues_ns):

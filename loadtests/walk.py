@@ -137,8 +137,9 @@ class Walk:
         for line in run_trials(self._order, planned, phase.trials):
             self._emit(Message(revocation=line))
         end_ns = time.monotonic_ns()
-        overdue = self._dispatcher.stop()
-        unsent = overdue + self._stage.drain(self._experiment.request_timeout_s)
+        self._dispatcher.stop(end_ns)
+        self._dispatcher.all_out.wait()
+        unsent = self._stage.drain(self._experiment.request_timeout_s)
         after = self._meters[planned.arm].read()
         measured = tally(self._stage.stamps, start_ns, end_ns, by_due=True)
         record = self._record(planned, load, attempt, measured, before, after, end_ns)

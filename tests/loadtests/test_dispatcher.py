@@ -96,10 +96,23 @@ def test_after_a_stop_nothing_more_comes(alarm: Alarm) -> None:
     start_ns = time.monotonic_ns()
     dispatcher.start([start_ns + number * 10 * MS for number in range(8)])
     assert hands.full.wait(10)
-    dispatcher.stop()
+    dispatcher.stop(time.monotonic_ns())
     taken = hands.dues_ns
     gevent.sleep(0.05)
     assert hands.dues_ns == taken
+
+
+def test_a_stop_still_hands_out_what_had_come(alarm: Alarm) -> None:
+    hands = Hands(3)
+    dispatcher = Dispatcher(alarm, hands.take)
+    now_ns = time.monotonic_ns()
+    dues_ns = [now_ns + 1 * MS, now_ns + 2 * MS, now_ns + 500 * MS]
+    dispatcher.start(dues_ns)
+    spin_until(now_ns + 5 * MS)
+    assert hands.dues_ns == []
+    dispatcher.stop(time.monotonic_ns())
+    assert dispatcher.all_out.wait(5)
+    assert hands.dues_ns == dues_ns[:2]
 
 
 def test_a_new_start_replaces_the_old(alarm: Alarm) -> None:
@@ -132,7 +145,7 @@ def test_all_out_means_that_the_last_due_time_was_handed_out(alarm: Alarm) -> No
 def test_a_stop_leaves_nothing_to_wait_for(alarm: Alarm) -> None:
     dispatcher = Dispatcher(alarm, lambda _due_ns: None)
     dispatcher.start([time.monotonic_ns() + 60_000 * MS])
-    dispatcher.stop()
+    dispatcher.stop(time.monotonic_ns())
     assert dispatcher.all_out.wait(1)
     dispatcher.start([])
     assert dispatcher.all_out.wait(1)
