@@ -16,6 +16,7 @@ from loadtests.model import (
     BlockFacts,
     Experiment,
     Placement,
+    Setting,
     StoreInfo,
 )
 from loadtests.placement import pin, usable_cpus
@@ -61,7 +62,7 @@ def measure_block(
     experiment = plan.experiment
     with (
         start_generator(experiment.pool_users) as generator,
-        running_arms(plan.arms(), experiment.server, plan.secrets) as arms,
+        running_arms(plan.arms(), _server_settings(experiment), plan.secrets) as arms,
     ):
         targets, facts = _ready(plan, arms)
         store = next((arm.store.info for arm in arms.values() if arm.store is not None), None)
@@ -81,6 +82,12 @@ def measure_block(
             yield from generator.messages(
                 order, deadline_s + DEADLINE_SPARE_S, lambda: _check_alive(arms)
             )
+
+
+def _server_settings(experiment: Experiment) -> dict[str, Setting]:
+    """What the experiment asks for, with users enough for the population and every victim."""
+    victims = [p.rounds * p.trials.per_slice for p in experiment.phases if p.trials is not None]
+    return {**experiment.server, "users": experiment.population + sum(victims)}
 
 
 def _ready(

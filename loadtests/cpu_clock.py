@@ -43,20 +43,39 @@ def processes_cpu_ns(pids: Iterable[int]) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class MachineCpu:
-    """CPU seconds of all CPUs since boot: spent on anything here, and taken by the host."""
+    """CPU seconds of all `cpus` together since boot: with work, without, and taken by the host."""
 
     busy_s: float
+    idle_s: float
     steal_s: float
+    cpus: int
+
+    def busy_since(self, before: MachineCpu, elapsed_s: float) -> float:
+        """CPU seconds spent on anything here in the `elapsed_s` since `before`.
+
+        The smaller of two readings, as each can only be too large where the other is right: busy
+        time is sampled at ticks, so work that beats in time with them (requests every 2 ms, say)
+        may count far too much; time not idle includes every waking of a CPU, thousands a second.
+        """
+        idle_s = self.idle_s - before.idle_s
+        not_idle_s = self.cpus * elapsed_s - idle_s - (self.steal_s - before.steal_s)
+        return max(0.0, min(self.busy_s - before.busy_s, not_idle_s))
 
 
 def machine_cpu() -> MachineCpu | None:
-    """None where the kernel does not tell (no /proc/stat). Steps of 10 ms a CPU."""
+    """None where the kernel does not tell (no /proc/stat). Steps of 10 ms."""
     if not _STAT.exists():
         return None
-    return parse_machine_cpu(_STAT.read_text().splitlines()[0], os.sysconf("SC_CLK_TCK"))
+    return parse_machine_cpu(_STAT.read_text(), os.sysconf("SC_CLK_TCK"))
 
 
-def parse_machine_cpu(line: str, ticks_per_s: int) -> MachineCpu:
-    """The `cpu` line of /proc/stat (proc(5)): user nice system idle iowait irq softirq steal …"""
-    user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, line.split()[1:9])
-    return MachineCpu((user + nice + system + irq + softirq) / ticks_per_s, steal / ticks_per_s)
+def parse_machine_cpu(text: str, ticks_per_s: int) -> MachineCpu:
+    """The `cpu` lines of /proc/stat (proc(5)): user nice system idle iowait irq softirq steal …"""
+    lines = [line for line in text.splitlines() if line.startswith("cpu")]
+    user, nice, system, idle, iowait, irq, softirq, steal = map(int, lines[0].split()[1:9])
+    return MachineCpu(
+        busy_s=(user + nice + system + irq + softirq) / ticks_per_s,
+        idle_s=(idle + iowait) / ticks_per_s,
+        steal_s=steal / ticks_per_s,
+        cpus=len(lines) - 1,
+    )

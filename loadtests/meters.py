@@ -42,7 +42,8 @@ class Reading:
             steal_s = machine.steal_s - was.steal_s
             ours_s = _difference_s(self.ours_ns, before.ours_ns)
             if ours_s is not None:
-                foreign_cpu_s = max(0.0, machine.busy_s - was.busy_s - ours_s)
+                elapsed_s = (self.at_ns - before.at_ns) / _NS_PER_S
+                foreign_cpu_s = max(0.0, machine.busy_since(was, elapsed_s) - ours_s)
         return Spent(
             CpuSeconds(
                 server=_difference_s(self.server_ns, before.server_ns),

@@ -29,13 +29,14 @@ def run_trials(order: Order, planned: PlannedSlice, trials: Trials) -> Iterator[
 def _plans(order: Order, planned: PlannedSlice, trials: Trials) -> list[TrialPlan]:
     dice = random.Random(planned.seed)  # noqa: S311
     first = planned.round * trials.per_slice
-    # Victims come from the far end of the population; a trial never meets another's victim.
+    # Victims come from beyond the population: a kick ends every login of its user, and those of
+    # the background must stay. A trial never meets another's victim.
     return [
         plan_trial(
             order.target(planned.arm),
             number,
             dice=dice,
-            victim=order.experiment.population - 1 - number,
+            victim=order.experiment.population + number,
             probe_every_s=trials.probe_every_s,
             ttl_s=trials.ttl_s,
             admin_secret=order.admin_secret,

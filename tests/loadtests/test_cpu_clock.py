@@ -67,24 +67,40 @@ def test_no_processes_spend_nothing() -> None:
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("cpu  100 20 30 4000 50 6 7 80 9 10", MachineCpu(busy_s=1.63, steal_s=0.8)),
-        ("cpu  0 0 0 0 0 0 0 0", MachineCpu(busy_s=0.0, steal_s=0.0)),
-        ("cpu  0 0 0 900 900 0 0 5 0 0", MachineCpu(busy_s=0.0, steal_s=0.05)),
+        (
+            "cpu  100 20 30 4000 50 6 7 80 9 10\ncpu0 1\ncpu1 1\nintr 5",
+            MachineCpu(busy_s=1.63, idle_s=40.5, steal_s=0.8, cpus=2),
+        ),
+        ("cpu  0 0 0 0 0 0 0 0\ncpu0 0", MachineCpu(0.0, 0.0, 0.0, cpus=1)),
+        ("cpu  0 0 0 900 900 0 0 5 0 0\ncpu0 0", MachineCpu(0.0, 18.0, 0.05, cpus=1)),
     ],
 )
 def test_the_cpu_line(line: str, expected: MachineCpu) -> None:
-    """Idle and iowait are not work; guest time is already within user."""
+    """Waiting for a disk is idling too; `cpu0` and the like only count the CPUs."""
     assert parse_machine_cpu(line, ticks_per_s=100) == expected
+
+
+@pytest.mark.parametrize(
+    ("busy_s", "idle_s", "expected_s"),
+    [(1.2, 0.5, 1.2), (1.9, 0.5, 1.25), (0.3, 0.5, 0.3), (0.5, 1.9, 0.0)],
+)
+def test_busy_is_the_smaller_of_two_readings(
+    busy_s: float, idle_s: float, expected_s: float
+) -> None:
+    before = MachineCpu(busy_s=50.0, idle_s=100.0, steal_s=3.0, cpus=2)
+    after = MachineCpu(busy_s=50.0 + busy_s, idle_s=100.0 + idle_s, steal_s=3.25, cpus=2)
+    assert after.busy_since(before, elapsed_s=1.0) == pytest.approx(expected_s)
 
 
 @pytest.mark.skipif(not Path("/proc/stat").exists(), reason="no /proc/stat here")
 def test_the_machine_only_ever_spends_more() -> None:
-    before = machine_cpu()
-    spin_until_spent(50_000_000)
-    after = machine_cpu()
+    before, started_s = machine_cpu(), time.monotonic()
+    spin_until_spent(200_000_000)
+    after, elapsed_s = machine_cpu(), time.monotonic() - started_s
     assert before is not None
     assert after is not None
-    assert after.busy_s > before.busy_s
+    # Ticks of 10 ms, some of which may miss.
+    assert after.busy_since(before, elapsed_s) > 0.05
     assert after.steal_s >= before.steal_s
 
 

@@ -15,7 +15,7 @@ BEFORE: dict[str, Any] = {
     "store_ns": 2 * S,
     "generator_ns": 1 * S,
     "ours_ns": 7 * S,
-    "machine": MachineCpu(busy_s=100.0, steal_s=3.0),
+    "machine": MachineCpu(busy_s=50.0, idle_s=100.0, steal_s=3.0, cpus=2),
 }
 AFTER: dict[str, Any] = {
     "at_ns": 11 * S,
@@ -23,7 +23,7 @@ AFTER: dict[str, Any] = {
     "store_ns": int(2.1 * S),
     "generator_ns": int(1.5 * S),
     "ours_ns": int(8.4 * S),
-    "machine": MachineCpu(busy_s=101.75, steal_s=3.25),
+    "machine": MachineCpu(busy_s=51.75, idle_s=100.0, steal_s=3.25, cpus=2),
 }
 
 
@@ -33,12 +33,12 @@ def test_what_was_spent_between_two_readings() -> None:
     assert spent.cpu_s.store == pytest.approx(0.1)
     assert spent.cpu_s.generator == pytest.approx(0.5)
     assert spent.steal_s == pytest.approx(0.25)
-    # 1.75 s of all CPUs, 1.4 s of them ours.
+    # Two CPUs never idle for a second less 0.25 s stolen: 1.75 s, 1.4 s of them ours.
     assert spent.foreign_cpu_s == pytest.approx(0.35)
 
 
 def test_the_kernels_coarse_steps_never_make_foreign_cpu_negative() -> None:
-    after = {**AFTER, "machine": MachineCpu(busy_s=101.39, steal_s=3.0)}
+    after = {**AFTER, "machine": MachineCpu(busy_s=51.39, idle_s=100.0, steal_s=3.0, cpus=2)}
     assert Reading(**after).since(Reading(**BEFORE)).foreign_cpu_s == 0
 
 

@@ -124,15 +124,15 @@ def test_the_interval_holds_each_replicas_lag() -> None:
     assert all(line.lag_low_s > 0.1 for line in lines if line.replica == 1)
 
 
-def test_every_trial_has_a_victim_of_its_own_from_the_far_end() -> None:
+def test_every_trial_has_a_victim_of_its_own_beyond_the_population() -> None:
     accounts = Accounts()
     run(accounts, [0.0])
-    asked = sorted(accounts.minted, key=lambda each: -int(each["first_user"]))
+    asked = sorted(accounts.minted, key=lambda each: int(each["first_user"]))
     assert asked == [
-        {"count": 1, "ttl_s": 1, "first_user": 995},
-        {"count": 1, "ttl_s": 1, "first_user": 994},
+        {"count": 1, "ttl_s": 1, "first_user": 1004},
+        {"count": 1, "ttl_s": 1, "first_user": 1005},
     ]
-    assert sorted(accounts.revokes) == ["/admin/users/user-995/revoke", "/logout"]
+    assert sorted(accounts.revokes) == ["/admin/users/user-1004/revoke", "/logout"]
 
 
 def test_a_replica_that_never_refuses_has_no_upper_end() -> None:
