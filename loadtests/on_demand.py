@@ -33,7 +33,7 @@ class OnDemand:
         self._stack.close()
 
     def _start(self, arm: Arm) -> ArmTarget:
-        arms = {arm.name: (arm, describe(arm))}
+        arms = {arm.name: (arm, describe(arm, SERVER_SETTINGS))}
         running = self._stack.enter_context(running_arms(arms, SERVER_SETTINGS, self.secrets))
         (started,) = running.values()
         readyz = readiness(started.replicas[0].address)

@@ -82,8 +82,11 @@ class Cast:
 def _walk(environment: LocustEnvironment, order: Order, users: Cast) -> None:
     while users.stage.waiting < order.experiment.pool_users:
         gevent.sleep(_POLL_S)
-    Walk(order, users.stage, users.turn_to, _emit).run()
-    environment.runner.quit()
+    try:
+        Walk(order, users.stage, users.turn_to, _emit).run()
+    finally:
+        # Also when it fails: the starter then sees the lines end early, and shows the log.
+        environment.runner.quit()
 
 
 def _emit(message: Message) -> None:

@@ -13,10 +13,13 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+import psutil
+
 from loadtests import checks, environment, run_store
 from loadtests.block import BlockPlan, Readied, measure_block
 from loadtests.messages import Message
 from loadtests.model import (
+    ConfigurationError,
     Experiment,
     Finding,
     RevocationRecord,
@@ -61,16 +64,20 @@ def run(experiment: Experiment, results: Path, progress: Progress) -> Outcome:
             for block in range(experiment.blocks):
                 record = _run_block(plan, block, folder, record, progress)
     except KeyboardInterrupt:
-        return _close(folder, record, "interrupted", "interrupted")
-    except MeasurementError as error:
-        return _close(folder, record, "interrupted", str(error))
+        return _close(folder, run_store.read_run(folder), "interrupted", "interrupted")
+    except ConfigurationError:
+        _close(folder, run_store.read_run(folder), "interrupted", None)
+        raise
+    except (MeasurementError, OSError, psutil.Error) as error:
+        # Whatever dies while a block starts or runs shows as a broken connection or a lost pid.
+        return _close(folder, run_store.read_run(folder), "interrupted", str(error))
     return _close(folder, record, "finished", None)
 
 
 def _prepare(experiment: Experiment) -> BlockPlan:
     if url := os.environ.get("REDIS_URL"):
         external_store(url)
-    facts = {arm.strategy: describe(arm) for arm in experiment.arms}
+    facts = {arm.strategy: describe(arm, experiment.server) for arm in experiment.arms}
     if not url and any(strategy.needs_store for strategy in facts.values()):
         find_program()
     return BlockPlan(
@@ -101,15 +108,15 @@ def _open_record(plan: BlockPlan, folder: Path) -> RunRecord:
 def _run_block(
     plan: BlockPlan, block: int, folder: Path, record: RunRecord, progress: Progress
 ) -> RunRecord:
-    readied: list[Readied] = []
-    for message in measure_block(plan, block, readied.append):
+    def note(known: Readied) -> None:
+        # Before the first slice, so that a run cut short still names its store and laws.
+        blocks = (*record.blocks, known.facts)
+        noted = replace(record, blocks=blocks, store=known.store or record.store)
+        run_store.write_run(folder, noted)
+
+    for message in measure_block(plan, block, note):
         _keep(message, plan.experiment, folder, progress)
-    known = readied[0]
-    record = replace(
-        record, blocks=(*record.blocks, known.facts), store=known.store or record.store
-    )
-    run_store.write_run(folder, record)
-    return record
+    return run_store.read_run(folder)
 
 
 def _keep(message: Message, experiment: Experiment, folder: Path, progress: Progress) -> None:

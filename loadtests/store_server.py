@@ -39,7 +39,11 @@ class RunningStore:
     info: StoreInfo
 
     def used_memory_bytes(self) -> int:
-        return int(_info(self.url)["used_memory"])
+        """Raises ConnectionError when the store is gone."""
+        try:
+            return int(_info(self.url)["used_memory"])
+        except redis.RedisError as error:
+            raise ConnectionError(f"the store at {_without_password(self.url)}: {error}") from None
 
 
 class StoreCpu:
@@ -48,8 +52,12 @@ class StoreCpu:
     def __init__(self, url: str) -> None:
         self._client = redis.Redis.from_url(url, socket_timeout=CONNECT_TIMEOUT_S)
 
-    def read_ns(self) -> int:
-        told = cast("dict[str, float]", self._client.info("cpu"))
+    def read_ns(self) -> int | None:
+        """None while the store does not answer."""
+        try:
+            told = cast("dict[str, float]", self._client.info("cpu"))
+        except redis.RedisError:
+            return None
         return int((told["used_cpu_sys"] + told["used_cpu_user"]) * 1e9)
 
 

@@ -96,16 +96,21 @@ class _Starting(NamedTuple):
     log: IO[bytes]
 
 
-def describe(arm: Arm) -> StrategyFacts:
+def describe(arm: Arm, server_settings: Mapping[str, Setting]) -> StrategyFacts:
     """Asks the servers' package what a strategy needs; settings it lacks are found here.
 
     Raises ConfigurationError with the servers' own line.
     """
     asked = subprocess.run(
-        [*_command(arm, {}), "--describe"], cwd=_ROOT, capture_output=True, text=True, check=False
+        [*_command(arm, server_settings), "--describe"],
+        cwd=_ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if asked.returncode != 0:
-        raise ConfigurationError(f"arm {arm.name}: {asked.stderr.strip() or 'cannot be described'}")
+        why = asked.stderr.strip().splitlines()[-1:] or ["cannot be described"]
+        raise ConfigurationError(f"[server] or the settings of arm {arm.name}: {why[0]}")
     return StrategyFacts(needs_store=bool(json.loads(asked.stdout)["needs_store"]))
 
 
