@@ -152,6 +152,7 @@ class _File(_Table):
     request_timeout_s: Positive = 5.0
     warm_up_s: Positive = 0.5
     max_repeats: Annotated[int, Field(ge=0)] = 2
+    max_server_cpus: Count | None = None
     server: dict[str, Setting] = {}
     arms: Annotated[list[_Arm], Field(min_length=1)]
     phases: Annotated[list[_Phase], Field(min_length=1)]
@@ -209,6 +210,7 @@ def _to_model(name: str, file: _File) -> Experiment:
         warm_up_s=file.warm_up_s,
         max_repeats=file.max_repeats,
         server=file.server,
+        max_server_cpus=file.max_server_cpus,
     )
 
 

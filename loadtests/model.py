@@ -101,6 +101,7 @@ class Experiment:
     warm_up_s: float
     max_repeats: int
     server: Mapping[str, Setting] = field(default_factory=dict)
+    max_server_cpus: int | None = None
 
     def arm(self, name: str) -> Arm:
         return next(arm for arm in self.arms if arm.name == name)

@@ -13,18 +13,19 @@ from loadtests.model import Placement
 NOWHERE = Placement((), (), ())
 
 
-def place(cpus: Iterable[int]) -> Placement:
+def place(cpus: Iterable[int], max_server_cpus: int | None = None) -> Placement:
     """Pure: the CPUs to use -> who runs where.
 
     One: nothing is pinned. Two: servers and stores on the first, generator and runner on the
-    other. Three: the stores get their own. Four and more: the servers get the rest.
+    other. Three: the stores get their own. Four and more: the servers get the rest, or as many
+    of it as `max_server_cpus` allows, so that one generator can bring them to their limit.
     """
     ordered = tuple(sorted(cpus))
     if len(ordered) < 2:
         return NOWHERE
     if len(ordered) == 2:
         return Placement(ordered[:1], ordered[:1], ordered[1:])
-    return Placement(ordered[:-2], ordered[-2:-1], ordered[-1:])
+    return Placement(ordered[:-2][:max_server_cpus], ordered[-2:-1], ordered[-1:])
 
 
 def usable_cpus() -> tuple[int, ...]:

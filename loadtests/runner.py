@@ -83,7 +83,7 @@ def _prepare(experiment: Experiment) -> BlockPlan:
     return BlockPlan(
         experiment=experiment,
         strategies=facts,
-        placement=place(usable_cpus()),
+        placement=place(usable_cpus(), experiment.max_server_cpus),
         secrets=RunSecrets.fresh(),
         run_started_ns=time.monotonic_ns(),
     )

@@ -40,3 +40,8 @@ def test_pinning_moves_the_process() -> None:
     finally:
         pin(os.getpid(), before)
     assert usable_cpus() == before
+
+
+def test_server_cpus_can_be_capped() -> None:
+    assert place(range(8), max_server_cpus=1) == Placement((0,), (6,), (7,))
+    assert place(range(2), max_server_cpus=1) == place(range(2))
