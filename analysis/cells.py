@@ -56,8 +56,8 @@ class Latency:
 class Cell:
     """An arm in a phase of a block; `phase` and `kind` are None for facts outside every phase.
 
-    `lags_s` holds `lag_high_s` of every replica-trial whose revocation was acknowledged, None
-    for a replica that never refused.
+    `lags_s` holds `lag_high_s` of every replica-trial that told something, None for a replica
+    that never refused.
     """
 
     block: int

@@ -26,7 +26,10 @@ BlockPhaseArm = tuple[int, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One replica's view of one acknowledged revocation; `lag_high_s` None: never refused."""
+    """One replica's view of one acknowledged revocation that told something.
+
+    `lag_high_s` None: never refused.
+    """
 
     block: int
     phase: str
@@ -178,7 +181,7 @@ class _Accumulator:
 
 def _trials(records: Iterable[RevocationRecord]) -> Iterator[Trial]:
     for record in records:
-        if record.revoke == "ok":
+        if record.is_telling:
             yield Trial(
                 record.block,
                 record.phase,

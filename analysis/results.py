@@ -16,7 +16,8 @@ PhaseEndpoint = tuple[str | None, str | None]
 @dataclass(frozen=True, slots=True)
 class Result:
     """A row of summary.json's `results`: the mean over blocks and its 95% interval, or null with
-    the reason. `by_block` holds what comparisons pair."""
+    the reason. `by_block` holds what comparisons pair; `never_ends`: no value, as a lag had no
+    end."""
 
     arm: str
     phase: str | None
@@ -29,6 +30,7 @@ class Result:
     blocks: int
     reason: str | None
     by_block: Mapping[int, float]
+    never_ends: bool = False
 
 
 def results_of(reading: Reading, metrics: Iterable[Metric]) -> Iterator[Result]:
@@ -71,6 +73,7 @@ def _result(reading: Reading, metric: Metric, place: PhaseEndpoint, cells: list[
         blocks=len(cells),
         reason=None if missing is None else _reason(reading, cells[0].arm, missing),
         by_block=by_block if missing is None else {},
+        never_ends=missing is not None and missing.by_law,
     )
     if missing is not None:
         return result

@@ -13,6 +13,7 @@ from rich.table import Table
 from loadtests import experiment, plan, runner, ui
 from loadtests.model import ConfigurationError
 from loadtests.progress import make_progress
+from loadtests.server_flags import ExperimentError
 
 RESULTS = Path(__file__).parent.parent / "results"
 EXIT_VALID, EXIT_FAILURE, EXIT_CONFIGURATION, EXIT_INVALID = 0, 1, 2, 3
@@ -29,11 +30,14 @@ def main() -> int:
 
 
 def _run(arguments: argparse.Namespace, console: Console) -> int:
-    chosen = experiment.read(experiment.find(arguments.experiment))
+    path = experiment.find(arguments.experiment)
+    chosen = experiment.read(path)
     slices = len(plan.plan_block(chosen, 0)) * chosen.blocks
     progress = make_progress(console, chosen.blocks, slices, plan.predicted_s(chosen))
     try:
         outcome = runner.run(chosen, arguments.results, progress)
+    except ExperimentError as error:
+        raise ConfigurationError(f"{path}: {error}") from None
     finally:
         progress.close()
     for finding in outcome.run.findings:

@@ -55,16 +55,18 @@ class BlockPlan:
 def measure_block(
     plan: BlockPlan, block: int, on_ready: Callable[[Readied], None]
 ) -> Iterator[Message]:
-    """Messages as they come. Raises MeasurementError when something dies.
+    """Messages as they come. Raises MeasurementError when something dies, ConfigurationError
+    when servers refuse their settings or credentials would expire within the block.
 
     `on_ready` is told what was learnt before the first slice.
     """
     experiment = plan.experiment
+    predicted_block_s = predicted_s(experiment) / experiment.blocks
     with (
         start_generator(experiment.pool_users) as generator,
         running_arms(plan.arms(), _server_settings(experiment), plan.secrets) as arms,
     ):
-        targets, facts = _ready(plan, arms)
+        targets, facts = _ready(plan, arms, predicted_block_s)
         store = next((arm.store.info for arm in arms.values() if arm.store is not None), None)
         on_ready(Readied(BlockFacts(block, facts), store))
         order = Order(
@@ -77,7 +79,7 @@ def measure_block(
             admin_secret=plan.secrets.admin_secret,
             password=plan.secrets.password,
         )
-        deadline_s = DEADLINE_FACTOR * predicted_s(experiment) / experiment.blocks
+        deadline_s = DEADLINE_FACTOR * predicted_block_s
         with _placed(plan.placement, arms):
             yield from generator.messages(
                 order, deadline_s + DEADLINE_SPARE_S, lambda: _check_alive(arms)
@@ -91,7 +93,7 @@ def _server_settings(experiment: Experiment) -> dict[str, Setting]:
 
 
 def _ready(
-    plan: BlockPlan, arms: Mapping[str, RunningArm]
+    plan: BlockPlan, arms: Mapping[str, RunningArm], predicted_block_s: float
 ) -> tuple[tuple[ArmTarget, ...], dict[str, ArmFacts]]:
     targets, facts = [], {}
     for name, running in arms.items():
@@ -100,16 +102,17 @@ def _ready(
         before = running.store.used_memory_bytes() if running.store else None
         minted = verify.mint(first, plan.experiment.population, plan.secrets.admin_secret)
         after = running.store.used_memory_bytes() if running.store else None
+        verify.check_life(name, minted.shortest_life_s, predicted_block_s)
         for replica in running.replicas:
             verify.check_replica(
                 replica.name,
                 replica.address,
                 running.arm.carrier,
                 readyz["cookie_name"],
-                minted[:SAMPLE],
+                minted.credentials[:SAMPLE],
             )
         bytes_per_login = (
-            None if before is None or after is None else (after - before) / len(minted)
+            None if before is None or after is None else (after - before) / len(minted.credentials)
         )
         facts[name] = ArmFacts(verify.law(readyz), bytes_per_login)
         targets.append(
@@ -120,7 +123,7 @@ def _ready(
                 replicas=tuple(replica.address for replica in running.replicas),
                 store_pid=running.store.pid if running.store else None,
                 store_url=running.store.url if running.store else None,
-                credentials=minted,
+                credentials=minted.credentials,
             )
         )
     return tuple(targets), facts

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from loadtests.histogram import Histogram
 from loadtests.model import (
@@ -17,9 +16,22 @@ from loadtests.model import (
     Placement,
     RevocationRecord,
     RunRecord,
-    Severity,
     SliceRecord,
     StoreInfo,
+)
+from loadtests.rules import (
+    CAPACITY_NOT_REACHED,
+    DISPATCH_LAG,
+    DISTURBED,
+    ERRORS,
+    GENERATOR_SATURATED,
+    LAW_BROKEN,
+    OFFERED_RATE_MISSED,
+    POOL_EXHAUSTED,
+    SHARED_STORE,
+    TRIALS_LOST,
+    UNPINNED,
+    UNSENT,
 )
 
 # Beyond this the generator queues requests itself and its own wait shows in every latency.
@@ -34,92 +46,6 @@ DISTURBANCE_LIMIT = 0.02
 OFFERED_RATE_TOLERANCE = 0.05
 # The generator's own part of a response time; above it the latencies are not the servers'.
 DISPATCH_LAG_P99_LIMIT_NS = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class _Rule:
-    name: str
-    severity: Severity
-    message: str
-    advice: str
-
-    def found(self, arm: str | None, phase: str | None, detail: str) -> Finding:
-        message = f"{self.message}: {detail}" if detail else self.message
-        return Finding(self.name, self.severity, message, self.advice, arm, phase)
-
-
-GENERATOR_SATURATED = _Rule(
-    "generator_saturated",
-    "invalid",
-    "the load generator was short of CPU",
-    "lower the rate or give the generator a core of its own",
-)
-CAPACITY_NOT_REACHED = _Rule(
-    "capacity_not_reached",
-    "invalid",
-    "the servers were not at their limit, so this is no capacity",
-    "raise `users` of the closed load until the server core is at least 90% busy",
-)
-POOL_EXHAUSTED = _Rule(
-    "pool_exhausted",
-    "warning",
-    "due requests waited for a free user",
-    "raise `pool_users`, or lower the rate: the servers may not keep up",
-)
-UNSENT = _Rule(
-    "unsent_requests",
-    "invalid",
-    "due requests were never sent",
-    "lower the rate or raise `pool_users`",
-)
-ERRORS = _Rule(
-    "errors",
-    "invalid",
-    "more than 0.1% of the requests failed",
-    "look at the outcomes in slices.jsonl and at the servers' log",
-)
-DISTURBED = _Rule(
-    "foreign_cpu",
-    "warning",
-    "other work, or the host of this machine, took CPU in more rounds than could be repeated",
-    "close other programs, or read the intervals as wider than they are",
-)
-OFFERED_RATE_MISSED = _Rule(
-    "offered_rate_missed",
-    "invalid",
-    "the rate offered was not the rate asked for",
-    "lower the rate: the generator cannot keep up",
-)
-DISPATCH_LAG = _Rule(
-    "dispatch_lag",
-    "warning",
-    "requests left the generator late",
-    "lower the rate or give the generator a core of its own",
-)
-SHARED_STORE = _Rule(
-    "shared_store",
-    "warning",
-    "one store served every arm (REDIS_URL), so arms can disturb each other",
-    "unset REDIS_URL to give each arm a store of its own",
-)
-UNPINNED = _Rule(
-    "unpinned",
-    "warning",
-    "generator and servers shared CPUs",
-    "run on Linux with at least two CPUs to keep them apart",
-)
-LAW_BROKEN = _Rule(
-    "law_broken",
-    "invalid",
-    "a revoked credential was accepted later than the strategy's law allows",
-    "this is a defect of the strategy, or of its law: do not use either",
-)
-TRIALS_LOST = _Rule(
-    "trials_lost",
-    "warning",
-    "revocation trials could not begin or their revoke was not acknowledged",
-    "look at the servers' log; the remaining trials stand",
-)
 
 
 def disturbance(slices: Sequence[SliceRecord], cpus: int) -> float | None:
@@ -207,8 +133,14 @@ def _circumstances(store: StoreInfo, placement: Placement) -> list[Finding]:
     return findings
 
 
-def revocation_findings(arm: str, trials: Sequence[RevocationRecord]) -> list[Finding]:
-    """Laws broken (a proven acceptance later than promised) and trials that told nothing."""
+def revocation_findings(
+    phase: Phase, arm: str, trials: Sequence[RevocationRecord], slices: Sequence[SliceRecord]
+) -> list[Finding]:
+    """Laws broken (a proven acceptance later than promised) and trials that told nothing.
+
+    `slices` are those of the arm in the phase: each should have given a line for every trial and
+    replica.
+    """
     findings = []
     broken = [
         t
@@ -223,10 +155,13 @@ def revocation_findings(arm: str, trials: Sequence[RevocationRecord]) -> list[Fi
             f"trial {worst.trial} of block {worst.block}, replica {worst.replica}: "
             f"{worst.lag_low_s:.4f} s, promised {worst.effective_within_s} s"
         )
-        findings.append(LAW_BROKEN.found(arm, broken[0].phase, detail))
-    lost = sum(t.revoke != "ok" for t in trials)
+        findings.append(LAW_BROKEN.found(arm, phase.name, detail))
+    per_slice = phase.trials.per_slice if phase.trials is not None else 0
+    expected = max(len(trials), per_slice * sum(s.replicas for s in slices))
+    lost = expected - sum(t.is_telling for t in trials)
     if lost:
-        findings.append(TRIALS_LOST.found(arm, trials[0].phase, f"{lost} of {len(trials)}"))
+        detail = f"{lost} of {expected} replica-trials"
+        findings.append(TRIALS_LOST.found(arm, phase.name, detail))
     return findings
 
 

@@ -20,6 +20,7 @@ from httptools import HttpParserError, HttpResponseParser
 _READ, _WRITE = 1, 2
 _EINPROGRESS = errno.EINPROGRESS
 _RECEIVE_BYTES = 65_536
+WATCHDOG_PERIOD_S = 0.1
 _monotonic_ns = time.monotonic_ns
 
 
@@ -211,7 +212,7 @@ class _CookieReader(_BodyReader):
 class Watchdog:
     """Aborts exchanges that have waited longer than `timeout_s`, looking every `period_s`."""
 
-    def __init__(self, timeout_s: float, period_s: float = 0.1) -> None:
+    def __init__(self, timeout_s: float, period_s: float = WATCHDOG_PERIOD_S) -> None:
         self._timeout_ns = int(timeout_s * 1e9)
         self._period_s = period_s
         self._clients: WeakSet[Client] = WeakSet()

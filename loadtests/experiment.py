@@ -22,9 +22,12 @@ from loadtests.model import (
     Setting,
     Trials,
 )
+from loadtests.server_flags import RESERVED
 
 EXPERIMENTS = Path(__file__).with_name("experiments")
 _STRATEGIES = Path(__file__).parent.parent / "servers" / "strategies"
+# What a server mints at once unless `[server] mint_max` says otherwise; its `--mint-max`.
+MINT_MAX = 100_000
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
 Positive = Annotated[float, Field(gt=0)]
@@ -186,6 +189,7 @@ def read(path: Path) -> Experiment:
         raise ConfigurationError(f"{path}: {_one_line(error)}") from None
     experiment = _to_model(path.stem, file)
     _check_whole(path, experiment, file)
+    _check_servers(path, experiment)
     return experiment
 
 
@@ -238,6 +242,21 @@ def _check_whole(path: Path, experiment: Experiment, file: _File) -> None:
                 f"{path}: phases.{phase.name}.trials.background_fraction = "
                 f"{phase.trials.background_fraction}; allowed: 0, or after a `capacity` phase"
             )
+
+
+def _check_servers(path: Path, experiment: Experiment) -> None:
+    """What servers would take but a run cannot use; what they refuse, they say themselves."""
+    for key, value in experiment.server.items():
+        if key.replace("-", "_") in RESERVED:
+            raise ConfigurationError(
+                f"{path}: server.{key} = {value!r}; allowed: no value, a run decides this itself"
+            )
+    mint_max = experiment.server.get("mint_max", MINT_MAX)
+    if type(mint_max) is int and experiment.population > mint_max:
+        raise ConfigurationError(
+            f"{path}: population = {experiment.population}; allowed: at most {mint_max}, "
+            "as many as a server mints at once (server.mint_max)"
+        )
 
 
 def _one_line(error: ValidationError) -> str:

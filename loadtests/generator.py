@@ -31,10 +31,6 @@ class Generator:
         self._lines_fd = lines_fd
         self._log = log
 
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
     def messages(
         self, order: Order, deadline_s: float, check: Callable[[], None]
     ) -> Iterator[Message]:
@@ -80,6 +76,8 @@ def start_generator(users: int) -> Iterator[Generator]:
             [
                 *(sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless"),
                 *("--users", str(users), "--spawn-rate", str(users), "--only-summary"),
+                # Or closing statistics would stand where a failure's reason should.
+                "--skip-log-setup",
             ],
             cwd=_ROOT,
             env={**os.environ, LINES_FD_VARIABLE: str(write_fd)},

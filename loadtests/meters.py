@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from loadtests.cpu_clock import MachineCpu, machine_cpu, processes_cpu_ns
 from loadtests.messages import ArmTarget, Order
@@ -62,6 +63,8 @@ class Meters:
         known = [replica.pid for replica in measured.replicas if replica.pid is not None]
         self._server_pids = known if len(known) == len(measured.replicas) else None
         self._read_store = _store_clock(measured)
+        # A store that is no process of ours still takes its CPU from this machine.
+        self._store_is_foreign = measured.store_pid is None and is_local(measured.store_url)
         self._our_pids = [
             pid
             for target in order.targets
@@ -72,12 +75,16 @@ class Meters:
     def read(self) -> Reading:
         at_ns = time.monotonic_ns()
         server_ns = None if self._server_pids is None else processes_cpu_ns(self._server_pids)
+        store_ns = self._read_store()
+        ours_ns = processes_cpu_ns(self._our_pids)
+        if self._store_is_foreign:
+            ours_ns = None if ours_ns is None or store_ns is None else ours_ns + store_ns
         return Reading(
             at_ns=at_ns,
             server_ns=server_ns,
-            store_ns=self._read_store(),
+            store_ns=store_ns,
             generator_ns=time.process_time_ns(),
-            ours_ns=processes_cpu_ns(self._our_pids),
+            ours_ns=ours_ns,
             machine=machine_cpu(),
         )
 
@@ -90,6 +97,15 @@ def _store_clock(measured: ArmTarget) -> Callable[[], int | None]:
         return StoreCpu(measured.store_url).read_ns
     # A strategy without a store spends nothing there.
     return lambda: 0
+
+
+def is_local(store_url: str | None) -> bool:
+    """Whether a store's URL names this machine, by a loopback address or a socket file."""
+    if store_url is None:
+        return False
+    parts = urlsplit(store_url)
+    host = parts.hostname or ""
+    return parts.scheme == "unix" or host in {"localhost", "::1"} or host.startswith("127.")
 
 
 def _difference_s(after_ns: int | None, before_ns: int | None) -> float | None:

@@ -214,6 +214,12 @@ class RevocationRecord:
     phase: str = "revocation"
     schema: int = SCHEMA
 
+    @property
+    def is_telling(self) -> bool:
+        """Whether it says anything about the lag; a replica that only failed does not."""
+        answered = self.lag_high_s is not None or self.accepted_after_ack > 0
+        return self.revoke == "ok" and answered
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -260,7 +266,6 @@ class BlockFacts:
 
     block: int
     arms: Mapping[str, ArmFacts]
-    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

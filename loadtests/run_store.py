@@ -67,11 +67,6 @@ def slice_line(record: SliceRecord) -> str:
     return _SLICE.dump_json(record).decode()
 
 
-def parse_slice_line(line: str | bytes) -> SliceRecord:
-    """Raises ValueError (pydantic's) when the line is not a slice."""
-    return _SLICE.validate_json(line)
-
-
 def revocation_line(record: RevocationRecord) -> str:
     return _REVOCATION.dump_json(record).decode()
 

@@ -151,9 +151,9 @@ def _findings(folder: Path, record: RunRecord) -> Iterator[Finding]:
     for each in run_store.read_slices(folder, _ignore):
         # A later attempt of a round takes the place of an earlier one.
         slices[each.phase, each.arm][each.block, each.round] = each
-    trials: dict[str, list[RevocationRecord]] = defaultdict(list)
+    trials: dict[tuple[str, str], list[RevocationRecord]] = defaultdict(list)
     for trial in run_store.read_revocations(folder, _ignore):
-        trials[trial.arm].append(trial)
+        trials[trial.phase, trial.arm].append(trial)
     yield from checks.run_findings(record)
     for phase in experiment.phases:
         of_phase = {
@@ -162,8 +162,8 @@ def _findings(folder: Path, record: RunRecord) -> Iterator[Finding]:
         yield from checks.disturbance_findings(phase, of_phase, os.cpu_count() or 1)
         for arm, measured in of_phase.items():
             yield from checks.phase_findings(phase, arm, measured, record.placement)
-    for arm, seen in trials.items():
-        yield from checks.revocation_findings(arm, seen)
+            tried = trials[phase.name, arm]
+            yield from checks.revocation_findings(phase, arm, tried, measured)
 
 
 def _ignore(_line: str) -> None:

@@ -13,9 +13,12 @@ from typing import Any
 from gevent import get_hub, getcurrent
 from gevent.event import Event
 
+from loadtests.client import WATCHDOG_PERIOD_S
 from loadtests.recorder import Stamp
 
 _monotonic_ns = time.monotonic_ns
+# A time-out is noticed at the watchdog's next look but one at the latest.
+ABORTED_WITHIN_S = 2 * WATCHDOG_PERIOD_S
 
 Drive = Callable[[Any, int], None]
 
@@ -82,13 +85,21 @@ class Stage:
             self._backlog.append(due_ns)
 
     def drain(self, timeout_s: float) -> int:
-        """Waits until every user is idle; returns how many due requests were never sent."""
+        """Waits until every user is idle; returns how many due requests have no outcome.
+
+        What is still queued after `timeout_s` is not sent any more; what was sent last has a
+        time-out of its own to end in.
+        """
+        self._await_quiet(timeout_s)
+        never_sent = len(self._backlog)
+        self._backlog.clear()
+        self._await_quiet(timeout_s + ABORTED_WITHIN_S)
+        return never_sent + self._busy
+
+    def _await_quiet(self, timeout_s: float) -> None:
         if self._busy:
             self.quiet.clear()
             self.quiet.wait(timeout_s)
-        unsent = len(self._backlog)
-        self._backlog.clear()
-        return unsent
 
     def _next_due_ns(self) -> int:
         if self._backlog:

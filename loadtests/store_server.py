@@ -32,11 +32,17 @@ _GUARD = Path(__file__).with_name("guard.py")
 
 @dataclass(frozen=True, slots=True)
 class RunningStore:
-    """A store that answers. `pid` is None for one that was there before (REDIS_URL)."""
+    """A store that answers; without `pid` and `guard` one that was there before (REDIS_URL)."""
 
     url: str
     pid: int | None
     info: StoreInfo
+    guard: subprocess.Popen[bytes] | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether its process is gone; never known of one that was there before."""
+        return self.guard is not None and self.guard.poll() is not None
 
     def used_memory_bytes(self) -> int:
         """Raises ConnectionError when the store is gone."""
@@ -141,7 +147,7 @@ def _await_store(guard: subprocess.Popen[bytes], port: int, log: IO[bytes]) -> R
             time.sleep(0.01)
             continue
         if info.get("process_id") == pid:
-            return RunningStore(url, pid, _store_info(info, shared=False))
+            return RunningStore(url, pid, _store_info(info, shared=False), guard)
         break
     log.seek(0)
     last = log.read().decode(errors="replace").strip().splitlines()[-1:]

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from loadtests import server_flags
 from loadtests.messages import ReplicaAddress
 from loadtests.model import Arm, ConfigurationError, Setting
 from loadtests.store_server import RunningStore, external_store, start_store
@@ -86,8 +87,11 @@ class RunningArm:
     store: RunningStore | None
 
     def check_alive(self) -> None:
+        """Raises MeasurementError naming the replica or the store that has ended."""
         for replica in self.replicas:
             replica.check_alive()
+        if self.store is not None and self.store.has_ended:
+            raise MeasurementError(f"the store of {self.arm.name} (pid {self.store.pid}) ended")
 
 
 class _Starting(NamedTuple):
@@ -99,7 +103,8 @@ class _Starting(NamedTuple):
 def describe(arm: Arm, server_settings: Mapping[str, Setting]) -> StrategyFacts:
     """Asks the servers' package what a strategy needs; settings it lacks are found here.
 
-    Raises ConfigurationError with the servers' own line.
+    Raises ExperimentError naming key, value and what is allowed; ConfigurationError with the
+    servers' own line where no key is the cause.
     """
     asked = subprocess.run(
         [*_command(arm, server_settings), "--describe"],
@@ -110,7 +115,7 @@ def describe(arm: Arm, server_settings: Mapping[str, Setting]) -> StrategyFacts:
     )
     if asked.returncode != 0:
         why = asked.stderr.strip().splitlines()[-1:] or ["cannot be described"]
-        raise ConfigurationError(f"[server] or the settings of arm {arm.name}: {why[0]}")
+        raise server_flags.refusal(why[0], arm, server_settings)
     return StrategyFacts(needs_store=bool(json.loads(asked.stdout)["needs_store"]))
 
 
@@ -167,11 +172,7 @@ def _command(arm: Arm, server_settings: Mapping[str, Setting]) -> list[str]:
     command += ["--carrier", arm.carrier]
     if arm.carrier == "cookie":
         command.append("--insecure-cookie")
-    for key, value in server_settings.items():
-        command += [f"--{key.replace('_', '-')}", str(value)]
-    for key, value in arm.settings.items():
-        command += ["--set", f"{key}={value}"]
-    return command
+    return command + server_flags.flags(arm, server_settings)
 
 
 def _start(

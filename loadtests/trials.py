@@ -15,8 +15,8 @@ from loadtests.scenarios.revocation import Trial, TrialPlan, plan_trial, records
 
 
 def run_trials(order: Order, planned: PlannedSlice, trials: Trials) -> Iterator[RevocationRecord]:
-    """Lines in the order the trials end. A trial that cannot begin (no credential) gives
-    none, and fewer lines than planned are all that tells of it."""
+    """Lines in the order the trials end. A trial that cannot begin (no credential) gives none;
+    the run's findings count the lines that are missing."""
     watchdog = Watchdog(order.experiment.request_timeout_s)
     try:
         run = partial(_run, order, planned, trials, watchdog)

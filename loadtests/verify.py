@@ -5,21 +5,32 @@ Also mints the population. Plain requests, nothing of it is measured.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 import requests
 
 from loadtests.messages import Credential, ReplicaAddress
 from loadtests.model import Carrier, LawRecord
+from loadtests.server_flags import ExperimentError
 from loadtests.target import MeasurementError
 
 TIMEOUT_S = 60.0
+# The prediction of a block leaves out repeated slices, and machines slower than ours.
+LIFE_FACTOR = 1.5
 
 
-def mint(
-    address: ReplicaAddress, count: int, admin_secret: str, first_user: int = 0
-) -> tuple[Credential, ...]:
+@dataclass(frozen=True, slots=True)
+class Minted:
+    """A population's credentials and the shortest of their lives; None: they never expire."""
+
+    credentials: tuple[Credential, ...]
+    shortest_life_s: float | None
+
+
+def mint(address: ReplicaAddress, count: int, admin_secret: str, first_user: int = 0) -> Minted:
     """One credential each for `count` users from `first_user` on.
 
     Raises MeasurementError when the server refuses.
@@ -32,10 +43,27 @@ def mint(
     )
     if answer.status_code != 200:
         raise MeasurementError(f"{address.origin}: minting answered {answer.status_code}")
-    return tuple(
-        Credential(minted["user_id"], minted["credential"], minted.get("csrf_token") or "")
-        for minted in answer.json()["credentials"]
+    minted = answer.json()["credentials"]
+    credentials = tuple(
+        Credential(each["user_id"], each["credential"], each.get("csrf_token") or "")
+        for each in minted
     )
+    lives_s = [each["expires_in"] for each in minted if each["expires_in"] is not None]
+    return Minted(credentials, min(lives_s, default=None))
+
+
+def check_life(arm: str, shortest_life_s: float | None, block_s: float) -> None:
+    """Whether credentials outlive the block they are minted for, predicted to take `block_s`.
+
+    Raises ExperimentError naming the arm, both times in seconds, and what to change.
+    """
+    least_s = LIFE_FACTOR * block_s
+    if shortest_life_s is not None and shortest_life_s < least_s:
+        raise ExperimentError(
+            f"arms.{arm}: a block takes about {block_s:.0f} s but its credentials live "
+            f"{shortest_life_s:g} s; allowed: a life of at least {math.ceil(least_s)} s "
+            "(raise it in the arm's settings), or fewer rounds"
+        )
 
 
 def readiness(address: ReplicaAddress) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import gcd
 from typing import Any
 
 from loadtests.client import Client, ExchangeFailed, Watchdog
@@ -71,6 +72,10 @@ class Visitor:
         if not self._accounts:
             self._accounts.append(self._login_once())
         self._next_account = (self._next_account + 1) % len(self._accounts)
+        if self._next_account == 0 and gcd(len(self._accounts), len(self.lines)) > 1:
+            # Else an account would meet the same replicas for ever, and each replica's cache
+            # would look larger than it is.
+            self._next_line = self.dice.randrange(len(self.lines))
         return self._accounts[self._next_account]
 
     def me(self, account: Account, due_ns: int) -> bool:

@@ -46,7 +46,8 @@ class Walk:
         self._dispatcher = Dispatcher(new_alarm(), stage.hand_out)
         self._repeats_left = order.experiment.max_repeats
         self._cpus = os.cpu_count() or 1
-        self._capacity_rps: dict[str, list[float]] = defaultdict(list)
+        # By phase and round: a later attempt of a round takes the place of an earlier one.
+        self._capacity_rps: dict[str, dict[tuple[str, int], float]] = defaultdict(dict)
         self._meters = {target.arm: Meters(target, order) for target in order.targets}
 
     def run(self) -> None:
@@ -115,7 +116,8 @@ class Walk:
         )
         record = self._record(planned, phase.load, attempt, measured, before, after, end_ns)
         if phase.kind == "capacity":
-            self._capacity_rps[planned.arm].append(measured.recorded / record.duration_s)
+            rate_rps = measured.recorded / record.duration_s
+            self._capacity_rps[planned.arm][planned.phase, planned.round] = rate_rps
         return replace(record, unsent=unsent, offered=record.offered + unsent)
 
     def _start_load(
@@ -147,7 +149,7 @@ class Walk:
 
     def _background_rps(self, arm: str, phase: Phase) -> float:
         assert phase.trials is not None
-        capacity_rps = self._capacity_rps[arm] or [0.0]
+        capacity_rps = self._capacity_rps[arm].values() or [0.0]
         return phase.trials.background_fraction * sum(capacity_rps) / len(capacity_rps)
 
     def _record(

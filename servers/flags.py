@@ -22,9 +22,14 @@ def parse_settings(
     Raises SettingsError naming the flag, the value and what is allowed.
     """
     parser = _Parser(prog="python -m servers", allow_abbrev=False)
-    for flag, how in _flags(strategies()).items():
+    known = _flags(strategies())
+    for flag, how in known.items():
         parser.add_argument(flag, **how)
-    flags = vars(parser.parse_args(arguments))
+    parsed, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        name = unknown[0].partition("=")[0]
+        raise SettingsError(f"{name}: unknown; allowed: {', '.join(known)}")
+    flags = vars(parsed)
     found = read_secrets(environ)
     settings = Settings(
         **flags

@@ -24,8 +24,8 @@ def parse_options(
     values: dict[str, Any] = {}
     for name, text in assignments:
         if name not in types:
-            allowed = ", ".join(_names(options_type)) or "none"
-            raise SettingsError(f"--set {name}={text}: options of {strategy} are: {allowed}")
+            allowed = ", ".join(_names(options_type)) or f"nothing, {strategy} has no options"
+            raise SettingsError(f"--set {name}={text}: unknown; allowed: {allowed}")
         values[name] = _convert(name, text, types[name])
     return options_type(**values)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -197,9 +197,8 @@ def a_run(experiment: Experiment | None = None, **changes: Any) -> RunRecord:
     return dataclasses.replace(run, **changes)
 
 
-def a_block(experiment: Experiment, block: int, findings: Sequence[Finding] = ()) -> BlockFacts:
-    arms = {arm.name: _facts(arm, block) for arm in experiment.arms}
-    return BlockFacts(block, arms, tuple(findings))
+def a_block(experiment: Experiment, block: int) -> BlockFacts:
+    return BlockFacts(block, {arm.name: _facts(arm, block) for arm in experiment.arms})
 
 
 def _facts(arm: Arm, block: int) -> ArmFacts:

@@ -127,7 +127,13 @@ def _seen(
         "effective_within_s": LAWS.get(arm.strategy, LAWS["jwt_hs256"]).bound_s,
     }
     if arm.strategy == "none":
-        return a_trial(**base, lag_low_s=2.5, lag_high_s=None, first_rejected_sent_s=None)
+        return a_trial(
+            **base,
+            lag_low_s=2.5,
+            accepted_after_ack=1_250,
+            lag_high_s=None,
+            first_rejected_sent_s=None,
+        )
     if arm.strategy == "session_redis":
         return a_trial(**base, lag_high_s=draw.choice([0.0, 0.0004, 0.0011, 0.0018]))
     return a_trial(**base, lag_low_s=left_s - 0.002, lag_high_s=left_s + 0.0005)

@@ -110,8 +110,10 @@ def _revocation(summary: Summary, pair: tuple[str, str]) -> Iterator[str]:
 
 def _stay(summary: Summary, result: Result) -> str:
     phase = summary.reading.experiment.phase(result.phase or "")
-    if result.value is None:
+    if result.never_ends:
         return f"as long as was watched ({result.arm}: {result.reason})"
+    if result.value is None:
+        return f"an unknown time ({result.arm}: {result.reason})"
     if phase.trials and result.value <= phase.trials.probe_every_s:
         return f"at most {plain_seconds(phase.trials.probe_every_s)}, the resolution ({result.arm})"
     lived = f", tokens living {plain_seconds(phase.trials.ttl_s)} here" if phase.trials else ""

@@ -78,10 +78,9 @@ def as_csv(summary: Summary) -> str:
 
 
 def _findings(reading: Reading) -> Iterator[Finding]:
-    """The run's and its blocks' findings, each once, and what reading the folder adds."""
+    """The run's findings and what reading the folder adds."""
     yield from _unfinished(reading.run)
-    recorded = (reading.run.findings, *(block.findings for block in reading.run.blocks))
-    yield from dict.fromkeys(finding for findings in recorded for finding in findings)
+    yield from reading.run.findings
     if reading.unreadable:
         yield Finding(
             "unreadable_lines",

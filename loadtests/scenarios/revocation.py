@@ -236,7 +236,10 @@ def records(
 
 
 def iterate(visitor: Visitor, due_ns: int) -> None:
-    """By hand: one trial; each replica's lag is recorded as a request that took that long."""
+    """By hand: one trial; each replica's lag is recorded as a request that took that long.
+
+    Raises ExchangeFailed, recorded as a failed request, where the trial cannot begin.
+    """
     plan = plan_trial(
         visitor.target,
         visitor.dice.randrange(1_000_000),
@@ -246,7 +249,13 @@ def iterate(visitor: Visitor, due_ns: int) -> None:
         ttl_s=2,
         admin_secret=visitor.admin_secret,
     )
-    revoke, sightings = Trial(plan, visitor.watchdog).run()
+    began_ns = time.monotonic_ns()
+    try:
+        revoke, sightings = Trial(plan, visitor.watchdog).run()
+    except ExchangeFailed as failure:
+        ended_ns = time.monotonic_ns()
+        visitor.record(Stamp("MINT victim", failure.outcome, due_ns, began_ns, ended_ns, 0, 0))
+        raise
     for replica, seen in enumerate(sightings):
         _last_ns, first_ns, _low_s, high_s = lag_interval_s(seen, revoke.acked_ns)
         outcome: int | str = 200 if high_s is not None else "never revoked"

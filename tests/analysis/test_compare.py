@@ -98,13 +98,21 @@ def test_the_cost_floor_is_no_rival() -> None:
 
 
 def test_never_refused_is_null_and_cites_the_law(tmp_path: Path) -> None:
-    trials = [a_trial(arm="none", lag_high_s=None) for _ in range(4)]
+    trials = [a_trial(arm="none", lag_high_s=None, accepted_after_ack=9) for _ in range(4)]
     reading = read(write_run_folder(tmp_path, a_run(), slices=(), trials=trials))
     (result,) = results_of(reading, named(["revocation_lag_max_s"]))
     assert result.value is None
     assert result.reason == (
         "4 of 4 replica-trials never refused; its law: never: a user id is accepted for ever"
     )
+    assert result.never_ends
+
+
+def test_a_replica_that_only_failed_tells_nothing_of_the_lag(tmp_path: Path) -> None:
+    silent = a_trial(lag_high_s=None, accepted_after_ack=0, replica=1)
+    folder = write_run_folder(tmp_path, a_run(), slices=(), trials=[a_trial(), silent])
+    (result,) = results_of(read(folder), named(["revocation_lag_max_s"]))
+    assert result.value == a_trial().lag_high_s
 
 
 def test_the_longest_lag_is_that_of_the_run(tmp_path: Path) -> None:

@@ -16,7 +16,6 @@ from analysis.report.sentences import placement_sentence
 from loadtests import run_store
 from loadtests.model import CpuSeconds, Placement
 from tests.builders import (
-    a_block,
     a_finding,
     a_phase,
     a_run,
@@ -171,7 +170,6 @@ def test_names_cannot_break_the_page(written: Written) -> None:
         ({}, "VALID", []),
         ({"findings": (a_finding("warning"),)}, "VALID", ["generator_busy"]),
         ({"findings": (a_finding("invalid"),)}, "INVALID", ["generator_busy"]),
-        ({"blocks": (a_block(QUICK, 0, [a_finding("invalid")]),)}, "INVALID", ["generator_busy"]),
         ({"status": "interrupted"}, "INVALID", ["unfinished"]),
         ({"status": "running", "blocks": ()}, "INVALID", ["unfinished"]),
     ],

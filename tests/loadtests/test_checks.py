@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from loadtests import checks
+from loadtests import rules
 from loadtests.checks import (
     disturbance,
     disturbance_findings,
@@ -27,6 +27,8 @@ FOUR_CPUS = Placement((0, 1), (2,), (3,))
 CAPACITY = a_phase("capacity")
 LATENCY = a_phase("latency-1000")
 LOGIN = a_phase("login")
+REVOCATION = a_phase("revocation")
+PER_SLICE = REVOCATION.trials.per_slice if REVOCATION.trials else 0
 
 
 def a_busy(**changes: Any) -> SliceRecord:
@@ -226,10 +228,12 @@ def test_circumstances(placement: Placement, expected: list[str], *, shared: boo
         ({"lag_low_s": 99.0, "effective_within_s": None}, []),
         ({"lag_low_s": 9.0, "effective_within_s": 0.5, "revoke": "refused"}, ["trials_lost"]),
         ({"revoke": "indeterminate"}, ["trials_lost"]),
+        ({"lag_high_s": None, "accepted_after_ack": 0}, ["trials_lost"]),
+        ({"lag_high_s": None, "accepted_after_ack": 3, "effective_within_s": None}, []),
     ],
 )
 def test_laws(changes: dict[str, Any], expected: list[str]) -> None:
-    found = revocation_findings("none", [a_trial(), a_trial(**changes)])
+    found = revocation_findings(REVOCATION, "none", [a_trial(), a_trial(**changes)], [])
     assert [each.name for each in found] == expected
 
 
@@ -239,17 +243,24 @@ def test_a_broken_law_names_the_worst_trial() -> None:
         a_trial(trial=2, lag_low_s=0.7, replica=3, block=4),
         a_trial(trial=3, lag_low_s=0.2),
     ]
-    (finding,) = revocation_findings("session_redis", trials)
+    (finding,) = revocation_findings(REVOCATION, "session_redis", trials, [])
     assert finding.severity == "invalid"
     assert "trial 2 of block 4, replica 3: 0.7000 s, promised 0.0 s" in finding.message
 
 
 def test_no_trials_say_nothing() -> None:
-    assert revocation_findings("none", []) == []
+    assert revocation_findings(REVOCATION, "none", [], []) == []
+
+
+def test_trials_without_a_line_are_missed() -> None:
+    slices = [a_slice(phase="revocation", replicas=2)] * 3
+    (finding,) = revocation_findings(REVOCATION, "none", [a_trial()], slices)
+    assert finding.name == "trials_lost"
+    assert finding.message.endswith(f": {6 * PER_SLICE - 1} of {6 * PER_SLICE} replica-trials")
 
 
 def test_every_finding_has_advice() -> None:
-    rules = [each for each in vars(checks).values() if isinstance(each, checks._Rule)]
-    found: list[Finding] = [rule.found("none", "capacity", "") for rule in rules]
+    known = [each for each in vars(rules).values() if isinstance(each, rules.Rule)]
+    found: list[Finding] = [rule.found("none", "capacity", "") for rule in known]
     assert len({each.name for each in found}) == len(found) == 12
     assert all(each.message and each.advice for each in found)

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from loadtests.experiment import EXPERIMENTS, find, read, strategies
+from loadtests.experiment import EXPERIMENTS, MINT_MAX, find, read, strategies
 from loadtests.model import ConfigurationError, Load, Trials
 from loadtests.scenarios import available
+from servers.flags import parse_settings
 
 ROOT = Path(__file__).parents[2]
 GOOD = """
@@ -136,6 +137,11 @@ def test_every_bundled_experiment_is_read_by_its_name(path: Path) -> None:
         ('name = "latency"', 'name = "capacity"', ["phases: names", "only once"]),
         ('name = "one"', 'name = "../one"', ["arms.0.name = '../one'", "pattern"]),
         ("pool_users = 40", "pool_users = 31", ["pool_users = 31", "at least 32"]),
+        ("seed = 3", "population = 100_001", ["population = 100001; allowed: at most 100000"]),
+        ("argon2_time_cost = 1", "mint_max = 8",
+         ["population = 10000; allowed: at most 8", "(server.mint_max)"]),
+        ("argon2_time_cost = 1", "port = 80", ["server.port = 80; allowed: no value", "a run"]),
+        ("argon2_time_cost = 1", 'key-prefix = ""', ["server.key-prefix = ''; allowed: no value"]),
         (TRIALS, "", ["phases.2.trials = None", "a `revocation` phase has `trials`"]),
         (TRIALS, f"{TRIALS}\n{POISSON}", ["phases.2.trials", "either `load` or `trials`"]),
         (POISSON, "", ["phases.1.trials = None", "either `load` or `trials`"]),
@@ -157,6 +163,16 @@ def test_no_arms_or_phases(tmp_path: Path, tables: str) -> None:
     line = refusal(tmp_path, f"{tables} = []\n{emptied}")
     assert line.startswith(f"{tables} = []: ")
     assert "at least 1" in line
+
+
+def test_a_population_may_be_as_large_as_servers_mint(tmp_path: Path) -> None:
+    assert parse_settings(["--strategy", "none"], {}, strategies).mint_max == MINT_MAX
+    path = tmp_path / "mine.toml"
+    path.write_text(GOOD.replace("seed = 3", f"population = {MINT_MAX}"))
+    assert read(path).population == MINT_MAX
+    more = GOOD.replace("seed = 3", f"population = {MINT_MAX + 1}")
+    path.write_text(more.replace("[server]", f"[server]\nmint_max = {MINT_MAX + 1}"))
+    assert read(path).population == MINT_MAX + 1
 
 
 def test_no_background_needs_no_capacity(tmp_path: Path) -> None:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -8,6 +11,7 @@ from loadtests.messages import ArmTarget, Credential, Message, Order, ReplicaAdd
 from loadtests.model import PlannedSlice, RevocationRecord, SliceRecord
 from loadtests.plan import plan_block
 from tests.builders import a_run, a_slice, a_trial, an_experiment
+from tests.loadtests.tiny_run import refuse
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 times_s = st.floats(0, 1e6)
@@ -56,7 +60,9 @@ def test_a_message_arrives_as_it_was_sent(message: Message) -> None:
 def test_a_slice_line_holds_the_slice(record: SliceRecord) -> None:
     line = run_store.slice_line(record)
     assert "\n" not in line
-    assert run_store.parse_slice_line(line) == record
+    with TemporaryDirectory() as folder:
+        run_store.append_line(Path(folder), run_store.SLICES_FILE, line)
+        assert list(run_store.read_slices(Path(folder), refuse)) == [record]
 
 
 @given(trials)

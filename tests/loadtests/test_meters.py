@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from loadtests.cpu_clock import MachineCpu
-from loadtests.meters import Reading
+from loadtests.meters import Reading, is_local
 from loadtests.model import CpuSeconds
 
 S = 1_000_000_000
@@ -63,3 +63,19 @@ def test_foreign_cpu_needs_both_ours_and_the_machines(unread: str) -> None:
 def test_steal_needs_the_machine_alone() -> None:
     before, after = Reading(**BEFORE), Reading(**{**AFTER, "ours_ns": None})
     assert after.since(before).steal_s == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize(
+    ("url", "local"),
+    [
+        ("redis://127.0.0.1:6379/0", True),
+        ("redis://:secret@localhost:6379", True),
+        ("redis://[::1]:6379", True),
+        ("unix:///run/redis.sock", True),
+        ("redis://10.0.0.5:6379", False),
+        ("rediss://store.example.org", False),
+        (None, False),
+    ],
+)
+def test_a_store_on_this_machine_is_known_by_its_url(url: str | None, *, local: bool) -> None:
+    assert is_local(url) is local

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -37,6 +38,17 @@ def reports() -> list[str]:
 def test_a_run_comes_back_whole(folder: Path) -> None:
     run = a_run(findings=(a_finding("invalid"), a_finding(arm="none", phase="capacity")))
     write_run(folder, run)
+    assert read_run(folder) == run
+
+
+def test_what_an_older_version_wrote_more_is_passed_over(folder: Path) -> None:
+    run = a_run()
+    write_run(folder, run)
+    path = folder / RUN_FILE
+    told = json.loads(path.read_text())
+    for block in told["blocks"]:
+        block["findings"] = []
+    path.write_text(json.dumps(told))
     assert read_run(folder) == run
 
 

@@ -27,6 +27,8 @@ from tests.loadtests.tiny_run import (
 )
 from tests.processes import are_gone, descendants, wait_for
 
+STORE_PROGRAMS = {"redis-server", "valkey-server"}
+
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str, int]]:
@@ -163,6 +165,19 @@ def test_a_replica_that_dies_is_named(tmp_path: Path) -> None:
     assert slices(tmp_path)
 
 
+def test_a_store_that_dies_is_named(tmp_path: Path) -> None:
+    process = start(tmp_path, blocks=9, rounds=30)
+    await_first_slice(tmp_path)
+    victim = next(p for p in descendants(process.pid) if p.name() in STORE_PROGRAMS)
+    victim.kill()
+    _output, errors = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "the store of session_redis" in errors
+    assert str(victim.pid) in errors
+    assert run_store.read_run(the_run(tmp_path)).status == "interrupted"
+    assert slices(tmp_path)
+
+
 def test_a_given_store_serves_every_arm_and_is_said_so(tmp_path: Path) -> None:
     with start_store() as store:
         process = start(tmp_path, redis_url=store.url)
@@ -176,26 +191,34 @@ def test_a_given_store_serves_every_arm_and_is_said_so(tmp_path: Path) -> None:
     assert "shared_store" in {finding.name for finding in run.findings}
 
 
+JWT = 'strategy = "jwt_hs256"'
+
+
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("old", "new", "told"),
     [
-        (EXPERIMENT.replace("argon2_time_cost = 1", "argon2_colour = 1"), "--argon2-colour"),
-        (
-            EXPERIMENT.replace(
-                'strategy = "jwt_hs256"', 'strategy = "jwt_hs256"\nsettings = {{ nope = 1 }}'
-            ),
-            "nope",
-        ),
+        ("argon2_time_cost = 1", "argon2_colour = 1",
+         "server.argon2_colour = 1: unknown key; allowed: users, argon2_memory_kib, "),
+        ("argon2_time_cost = 1", "users = 'many'",
+         "server.users = 'many': allowed is a whole number from 1 to 1000000"),
+        (JWT, f"{JWT}\nsettings = {{{{ nope = 1 }}}}",
+         "arms.jwt_hs256.settings.nope = 1: unknown key; allowed: token_ttl_s, "),
+        (JWT, f"{JWT}\nsettings = {{{{ token_ttl_s = 8 }}}}",
+         "arms.jwt_hs256: a block takes about "),
     ],
-)
-def test_a_setting_the_servers_lack_ends_before_measuring(
-    tmp_path: Path, text: str, told: str
+)  # fmt: skip
+def test_settings_that_cannot_be_end_before_measuring(
+    tmp_path: Path, old: str, new: str, told: str
 ) -> None:
-    process = start(tmp_path, text=text)
-    _output, errors = process.communicate(timeout=START_S)
+    process = start(tmp_path, text=EXPERIMENT.replace(old, new))
+    output, errors = process.communicate(timeout=START_S)
     assert process.returncode == 2
-    assert told in errors
-    assert len(errors.strip().splitlines()) == 1
+    (line,) = errors.splitlines()
+    assert line.startswith(f"{tmp_path / 'tiny.toml'}: {told}")
+    assert "allowed" in line
+    assert "finished" not in output
+    assert not list(tmp_path.glob(f"results/*/{run_store.SLICES_FILE}"))
+    assert left_behind(tmp_path) == []
 
 
 def _replica_of(pid: int, strategy: str) -> psutil.Process:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import gevent
 from gevent.event import Event
 
+from loadtests.client import WATCHDOG_PERIOD_S
 from loadtests.recorder import Stamp
 from loadtests.stage import Stage
 
@@ -140,10 +141,26 @@ def test_what_was_never_sent_is_told_and_forgotten() -> None:
     with staged(1) as stage:
         stage.open(work)
         in_hub(stage, 1, 2, 3)
-        assert stage.drain(0.01) == 2
+        # Two never sent, and one that not even its own time-out ended.
+        assert stage.drain(0.01) == 3
         release.set()
         assert stage.drain(5) == 0
         assert taken == [1]
+
+
+def test_what_was_sent_last_may_live_out_its_own_time_out() -> None:
+    timeout_s = 0.05
+    ended: list[int] = []
+
+    def frozen(_user: int, due_ns: int) -> None:
+        gevent.sleep(timeout_s + WATCHDOG_PERIOD_S / 2)
+        ended.append(due_ns)
+
+    with staged(1) as stage:
+        stage.open(frozen)
+        in_hub(stage, 1, 2)
+        assert stage.drain(timeout_s) == 1
+        assert ended == [1]
 
 
 def test_draining_an_idle_stage_returns_at_once() -> None:

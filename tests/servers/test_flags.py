@@ -57,9 +57,14 @@ SESSION = ("--strategy", "session_redis", "--store", "redis://127.0.0.1:6379/0")
         ((*NONE, "--origin", "https://shop.example/"), "--origin.*https://example.org"),
         ((*NONE, "--origin", "https://[::1"), "--origin.*https://example.org"),
         ((*NONE, "--set", "x"), "--set.*NAME=VALUE"),
-        ((*NONE, "--set", "x=1"), "--set x=1: options of none are: none"),
-        ((*NONE, "--frobnicate"), "--frobnicate"),
-        ((*JWT, "--set", "ttl=1"), "ttl=1.*token_ttl_s, clock_leeway_s, issuer, audience"),
+        ((*NONE, "--set", "x=1"), "--set x=1: unknown; allowed: nothing, none has no options"),
+        ((*NONE, "--frobnicate"), "--frobnicate: unknown; allowed: --strategy, --host, .*, --set"),
+        ((*NONE, "--user=9"), "^--user: unknown; allowed: .*--users"),
+        ((*NONE, "--user", "9"), "^--user: unknown; allowed: .*--users"),
+        (
+            (*JWT, "--set", "ttl=1"),
+            "--set ttl=1: unknown; allowed: token_ttl_s, clock_leeway_s, issuer, audience",
+        ),
         ((*JWT, "--set", "token_ttl_s=0"), "token_ttl_s=0: allowed is a whole number above 0"),
         ((*JWT, "--set", "token_ttl_s=1.5"), "token_ttl_s=1.5: allowed is a whole number above 0"),
         (

@@ -1,0 +1,166 @@
+"""Runs that end early before a block measures, or for want of its generator: real ones, in this
+process, whose servers, store or generator fail on cue."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from rich.console import Console
+
+from loadtests import block, experiment, generator, run_store, runner, target, verify
+from loadtests.messages import ReplicaAddress
+from loadtests.progress import make_progress
+from loadtests.runner import Outcome
+from loadtests.target import RunningArm
+from tests.loadtests.tiny_run import refuse
+from tests.processes import are_gone, descendants, wait_for
+
+ROUNDS = 2
+EXPERIMENT = """
+question = "How does a run end?"
+seed = 5
+blocks = {blocks}
+reference = "{strategy}"
+population = 20
+pool_users = 2
+warm_up_s = 0.01
+max_repeats = 0
+[[arms]]
+strategy = "{strategy}"
+replicas = 1
+[[phases]]
+name = "capacity"
+kind = "capacity"
+scenario = "browse"
+load = {{ model = "closed", users = 2 }}
+rounds = 2
+slice_s = 0.05
+guard_s = 0.0
+"""
+# The second slice is walked and then cannot be summed up.
+STUMBLING_LOCUSTFILE = """
+from loadtests import walk
+from loadtests.locustfile import AuthbenchUser
+
+sum_up = walk.tally
+sums = []
+
+def tally(*arguments, **more):
+    if sums:
+        raise RuntimeError("stumbled on purpose")
+    sums.append(sum_up(*arguments, **more))
+    return sums[0]
+
+walk.tally = tally
+"""
+
+
+def run(folder: Path, strategy: str, blocks: int = 2) -> Outcome:
+    """Leaves no process behind, whatever happens."""
+    path = folder / "ending.toml"
+    path.write_text(EXPERIMENT.format(strategy=strategy, blocks=blocks))
+    progress = make_progress(Console(file=io.StringIO()), blocks, blocks * ROUNDS, 1.0)
+    before = descendants(os.getpid())
+    with pytest.MonkeyPatch.context() as patched:
+        patched.delenv("REDIS_URL", raising=False)
+        outcome = runner.run(experiment.read(path), folder / "results", progress)
+    assert are_gone([each for each in descendants(os.getpid()) if each not in before])
+    return outcome
+
+
+@pytest.fixture(scope="module")
+def stumbled(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """A run whose generator fails in its walk."""
+    folder = tmp_path_factory.mktemp("stumbled")
+    locustfile = folder / "locustfile.py"
+    locustfile.write_text(STUMBLING_LOCUSTFILE)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(generator, "LOCUSTFILE", locustfile)
+        return run(folder, "none", blocks=1)
+
+
+def assert_interrupted(outcome: Outcome, *, blocks_begun: int, slices: int) -> None:
+    """As the folder says it, read anew."""
+    run = run_store.read_run(outcome.folder)
+    assert run.status == "interrupted"
+    assert run.finished_at is not None
+    assert len(run.blocks) == blocks_begun
+    kept = list(run_store.read_slices(outcome.folder, refuse))
+    assert [(s.block, s.round) for s in kept] == [(n // ROUNDS, n % ROUNDS) for n in range(slices)]
+    assert not (outcome.folder.parent / run_store.LATEST).exists()
+
+
+def test_a_replica_that_dies_while_it_starts_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, started = target._start, []
+
+    def start_and_kill(*arguments: Any) -> Any:
+        starting = start(*arguments)
+        started.append(starting)
+        if len(started) == 2:
+            starting.process.kill()
+        return starting
+
+    monkeypatch.setattr(target, "_start", start_and_kill)
+    outcome = run(tmp_path, "none")
+    assert "none replica 0 did not start" in (outcome.stopped_by or "")
+    assert len(started) == 2
+    assert_interrupted(outcome, blocks_begun=1, slices=ROUNDS)
+
+
+def test_a_store_gone_before_the_first_slice_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    urls = []
+
+    @contextmanager
+    def dying(*arguments: Any) -> Iterator[dict[str, RunningArm]]:
+        with target.running_arms(*arguments) as arms:
+            store = arms["session_redis"].store
+            assert store is not None
+            urls.append(store.url)
+            if len(urls) == 2:
+                after_readiness(monkeypatch, lambda: kill(store.pid))
+            yield arms
+
+    monkeypatch.setattr(block, "running_arms", dying)
+    outcome = run(tmp_path, "session_redis")
+    assert f"the store at {urls[1]}" in (outcome.stopped_by or "")
+    assert_interrupted(outcome, blocks_begun=1, slices=ROUNDS)
+    assert outcome.run.store.name in {"redis", "valkey"}
+
+
+def test_a_generator_that_fails_is_named_with_its_last_lines(stumbled: Outcome) -> None:
+    first, *log = (stumbled.stopped_by or "").splitlines()
+    assert "the load generator ended early" in first
+    assert log
+    assert_interrupted(stumbled, blocks_begun=1, slices=1)
+
+
+def test_a_generators_last_lines_say_why_it_failed(stumbled: Outcome) -> None:
+    assert "RuntimeError: stumbled on purpose" in (stumbled.stopped_by or "")
+
+
+def after_readiness(monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]) -> None:
+    ask = verify.readiness
+
+    def ask_and_act(address: ReplicaAddress) -> dict[str, Any]:
+        told = ask(address)
+        act()
+        return told
+
+    monkeypatch.setattr(verify, "readiness", ask_and_act)
+
+
+def kill(pid: int | None) -> None:
+    process = psutil.Process(pid)
+    process.kill()
+    wait_for(lambda: are_gone([process]), 5.0, "the store gone")

@@ -1,0 +1,274 @@
+"""Blocks walked in this process, with real users, at a real server with a real store."""
+
+from __future__ import annotations
+
+import gc
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from statistics import fmean
+
+import gevent
+import pytest
+
+from loadtests import walk
+from loadtests.client import Watchdog
+from loadtests.messages import ArmTarget, Credential, Message, Order, ReplicaAddress
+from loadtests.model import Experiment, Load, Placement, SliceRecord, Trials
+from loadtests.plan import plan_block
+from loadtests.stage import Stage
+from loadtests.store_server import start_store
+from loadtests.visitor import Visitor, owned
+from loadtests.walk import Walk
+from tests.builders import a_phase, an_arm, an_experiment
+from tests.loadtests.scripted_server import hang, scripted
+from tests.servers.processes import ADMIN_SECRET, CHEAP_LOGIN, Replica, running
+
+POPULATION = 20
+USERS = 4
+TWO_ARMS = (an_arm("session_redis", replicas=1), an_arm("session_redis#2", replicas=1))
+CAPACITY = a_phase("capacity", load=Load("closed", users=3), rounds=2, slice_s=0.04, guard_s=0.01)
+TRIALS = a_phase(
+    "revocation",
+    rounds=1,
+    trials=Trials(
+        per_slice=1, concurrent=1, probe_every_s=0.002, ttl_s=2, background_fraction=0.25
+    ),
+)
+
+
+@dataclass
+class User:
+    """A user of one visitor an arm, as the generator's are."""
+
+    visitors: dict[str, Visitor]
+    visitor: Visitor | None = None
+
+
+@dataclass
+class Walked:
+    messages: list[Message] = field(default_factory=list)
+
+    @property
+    def slices(self) -> list[SliceRecord]:
+        return [message.slice for message in self.messages if message.slice is not None]
+
+    def of(self, phase: str) -> list[SliceRecord]:
+        return [record for record in self.slices if record.phase == phase]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Replica]:
+    with (
+        start_store() as store,
+        running("session_redis", "--store", store.url, "--users", "100", *CHEAP_LOGIN) as replica,
+    ):
+        yield replica
+
+
+@pytest.fixture(autouse=True)
+def collection() -> Iterator[None]:
+    """A walk switches it off for the life of its process."""
+    yield
+    gc.unfreeze()
+    gc.enable()
+
+
+def a_block(**changes: object) -> Experiment:
+    small = {
+        "arms": TWO_ARMS, "phases": (CAPACITY,), "population": POPULATION, "pool_users": USERS,
+        "warm_up_s": 0.01, "max_repeats": 0,
+    }  # fmt: skip
+    return an_experiment(**(small | changes))
+
+
+def at(server: Replica, experiment: Experiment) -> Order:
+    minted = [
+        Credential(each.user_id, each.credential, each.csrf_token)
+        for each in server.mint(experiment.population)
+    ]
+    return an_order(experiment, server.port, minted)
+
+
+def an_order(experiment: Experiment, port: int, minted: Sequence[Credential]) -> Order:
+    address = ReplicaAddress("127.0.0.1", port)
+    return Order(
+        experiment=experiment,
+        slices=tuple(plan_block(experiment, 0)),
+        targets=tuple(
+            ArmTarget(arm.name, "bearer", "session", (address,), credentials=tuple(minted))
+            for arm in experiment.arms
+        ),
+        placement=Placement((), (), ()),
+        run_started_ns=time.monotonic_ns(),
+        runner_pid=os.getpid(),
+        admin_secret=ADMIN_SECRET,
+        password="",
+    )
+
+
+def walked(order: Order) -> Walked:
+    stage = Stage()
+    with acting(order, stage) as users:
+        done = Walked()
+
+        def turn_to(arm: str) -> None:
+            for user in users:
+                user.visitor = user.visitors[arm]
+
+        Walk(order, stage, turn_to, done.messages.append).run()
+    return done
+
+
+@contextmanager
+def acting(order: Order, stage: Stage) -> Iterator[list[User]]:
+    watchdog = Watchdog(order.experiment.request_timeout_s)
+    users = [User(visitors(order, stage, number, watchdog)) for number in range(pool(order))]
+    greenlets = [gevent.spawn(stage.attend, user) for user in users]
+    while stage.waiting < len(users):
+        gevent.sleep(0)
+    try:
+        yield users
+    finally:
+        gevent.killall(greenlets, timeout=5)
+        watchdog.close()
+        for user in users:
+            for visitor in user.visitors.values():
+                visitor.close()
+
+
+def pool(order: Order) -> int:
+    return order.experiment.pool_users
+
+
+def visitors(order: Order, stage: Stage, number: int, watchdog: Watchdog) -> dict[str, Visitor]:
+    return {
+        target.arm: Visitor(
+            target,
+            owned(target.credentials, number, pool(order)),
+            number=number,
+            seed=number,
+            password="",
+            population=POPULATION,
+            watchdog=watchdog,
+            record=stage.stamps.append,
+        )
+        for target in order.targets
+    }
+
+
+def recorded(record: SliceRecord) -> int:
+    return sum(sum(endpoint.outcomes.values()) for endpoint in record.endpoints.values())
+
+
+def always_disturbed(_slices: Sequence[SliceRecord], _cpus: int) -> bool:
+    return True
+
+
+def test_every_planned_slice_is_announced_walked_and_told(server: Replica) -> None:
+    order = at(server, a_block())
+    messages = walked(order).messages
+    *slices, last = messages
+    assert last == Message(done=True)
+    announced, told = slices[::2], slices[1::2]
+    assert [message.starting for message in announced] == list(order.slices)
+    places = [(m.slice.phase, m.slice.round, m.slice.arm) for m in told if m.slice is not None]
+    assert places == [(p.phase, p.round, p.arm) for p in order.slices]
+
+
+def test_slices_hold_what_their_users_did(server: Replica) -> None:
+    open_loop = a_phase(
+        "latency-200", load=Load("constant", rate_rps=200), rounds=1, slice_s=0.1, guard_s=0.05
+    )
+    done = walked(at(server, a_block(phases=(CAPACITY, open_loop))))
+    for record in done.slices:
+        assert {outcome for e in record.endpoints.values() for outcome in e.outcomes} == {"200"}
+        assert set(record.endpoints) <= {"GET /me", "PUT /state"}
+        assert record.completed >= recorded(record) > 0
+        assert record.unsent == record.attempt == 0
+        assert record.drained_after_s >= record.duration_s
+    for record in done.of("latency-200"):
+        # The guard's requests are none of the slice's.
+        assert record.offered == recorded(record) == 20
+    assert {record.offered for record in done.of("capacity")} == {0}
+
+
+def test_a_disturbed_round_is_repeated_as_often_as_the_block_may(
+    server: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged: list[list[tuple[int, int]]] = []
+    verdicts = iter([True, False, False, True])
+
+    def is_disturbed(slices: Sequence[SliceRecord], _cpus: int) -> bool:
+        judged.append([(record.round, record.attempt) for record in slices])
+        assert {record.arm for record in slices} == {arm.name for arm in TWO_ARMS}
+        return next(verdicts)
+
+    monkeypatch.setattr(walk, "is_disturbed", is_disturbed)
+    three_rounds = a_phase("capacity", load=CAPACITY.load, rounds=3, slice_s=0.02, guard_s=0.0)
+    order = at(server, a_block(phases=(three_rounds,), max_repeats=2))
+    slices = walked(order).slices
+    attempts = [(0, 0), (0, 1), (1, 0), (2, 0), (2, 1)]
+    assert [(r.round, r.attempt) for r in slices[::2]] == attempts
+    assert [(r.round, r.attempt) for r in slices[1::2]] == attempts
+    # Without a repeat left nobody asks.
+    assert judged == [[attempt] * 2 for attempt in attempts[:4]]
+    assert [r.arm for r in slices[:2]] == [r.arm for r in slices[2:4]]
+
+
+def test_repeats_are_bounded_by_the_block_and_not_by_the_round(
+    server: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(walk, "is_disturbed", always_disturbed)
+    slices = walked(at(server, a_block(arms=TWO_ARMS[:1], max_repeats=3))).slices
+    assert [(r.round, r.attempt) for r in slices] == [(0, 0), (0, 1), (0, 2), (0, 3), (1, 0)]
+
+
+def test_rounds_of_trials_are_not_repeated(
+    server: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(walk, "is_disturbed", always_disturbed)
+    experiment = a_block(arms=TWO_ARMS[:1], phases=(TRIALS,), max_repeats=3)
+    done = walked(at(server, experiment))
+    (record,) = done.slices
+    assert record.attempt == 0
+    (line,) = [m.revocation for m in done.messages if m.revocation is not None]
+    assert line.revoke == "ok"
+
+
+def test_the_background_of_trials_is_a_share_of_their_arms_own_capacity(server: Replica) -> None:
+    done = walked(at(server, a_block(phases=(CAPACITY, TRIALS))))
+    assert len(done.of("revocation")) == len(TWO_ARMS)
+    for record in done.of("revocation"):
+        capacity_rps = fmean(
+            recorded(each) / each.duration_s
+            for each in done.of("capacity")
+            if each.arm == record.arm
+        )
+        assert record.load.model == "poisson"
+        assert record.load.rate_rps == pytest.approx(0.25 * capacity_rps)
+        assert record.offered == recorded(record) + record.unsent > 0
+    tried = {message.revocation.arm for message in done.messages if message.revocation}
+    assert tried == {arm.name for arm in TWO_ARMS}
+
+
+def test_trials_of_an_arm_without_capacity_have_no_background(server: Replica) -> None:
+    (record,) = walked(at(server, a_block(arms=TWO_ARMS[:1], phases=(TRIALS,)))).slices
+    assert (record.load.rate_rps, record.offered, record.endpoints) == (0.0, 0, {})
+
+
+def test_what_was_never_sent_was_offered_all_the_same() -> None:
+    stuck = a_phase(
+        "latency-100", load=Load("constant", rate_rps=100), rounds=1, slice_s=0.1, guard_s=0.0
+    )
+    experiment = a_block(
+        arms=TWO_ARMS[:1], phases=(stuck,), pool_users=1, request_timeout_s=0.05, warm_up_s=0.0
+    )
+    with scripted([hang]) as server:
+        order = an_order(experiment, server.port, [Credential("user-0", "credential", "")])
+        (record,) = walked(order).slices
+    assert record.unsent > 0
+    assert record.offered == recorded(record) + record.unsent == 10
+    assert record.pool_exhausted > 0
