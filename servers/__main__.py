@@ -110,6 +110,7 @@ def _description(spec: StrategySpec, options: object) -> dict[str, Any]:
         "strategy": spec.name,
         "needs_store": spec.needs_store,
         "natural_carrier": spec.natural_carrier,
+        "key_kind": spec.key_kind(options),
         "law": dataclasses.asdict(spec.law(options)),
     }
 

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import hmac
+import re
 from functools import wraps
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
-from servers.bodies import optional_positive_field, read_object, whole_field
-from servers.errors import forbidden
+from servers.bodies import optional_positive_field, read_object, text_field, whole_field
+from servers.errors import forbidden, malformed
 from servers.responses import answer, effect_answer, whole_seconds
 from servers.services import SERVICES
 
 _LAST_USER = 10**9
+_MAX_ROLE_CHARS = 32
+_ROLE = re.compile(r"[a-z][a-z0-9_]*")
 
 
 def admin_routes() -> list[web.RouteDef]:
     return [
         web.post("/admin/credentials", _only_admin(mint)),
         web.post("/admin/users/{user_id}/revoke", _only_admin(revoke_user)),
+        web.put("/admin/users/{user_id}/role", _only_admin(set_role)),
         web.post("/admin/revoke-all", _only_admin(revoke_all)),
     ]
 
@@ -39,6 +43,7 @@ async def mint(request: web.Request) -> web.Response:
             "credential": grant.credential,
             "csrf_token": services.csrf.token(grant.sid),
             "expires_in": whole_seconds(grant.expires_in_s),
+            **({"refresh_token": grant.refresh_token} if grant.refresh_token else {}),
         }
         for user, grant in zip(users, grants, strict=True)
     ]
@@ -48,6 +53,15 @@ async def mint(request: web.Request) -> web.Response:
 async def revoke_user(request: web.Request) -> web.Response:
     strategy = request.app[SERVICES].strategy
     return effect_answer(await strategy.revoke_user(request.match_info["user_id"]))
+
+
+async def set_role(request: web.Request) -> web.Response:
+    body = await read_object(request)
+    role = text_field(body, "role", _MAX_ROLE_CHARS)
+    if not _ROLE.fullmatch(role):
+        raise malformed("role: lower-case letters, digits and _, beginning with a letter")
+    strategy = request.app[SERVICES].strategy
+    return effect_answer(await strategy.set_role(request.match_info["user_id"], role))
 
 
 async def revoke_all(request: web.Request) -> web.Response:

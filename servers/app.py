@@ -39,6 +39,7 @@ def create_app(spec: StrategySpec, options: Any, settings: Settings) -> web.Appl
                 strategy=strategy,
                 law=spec.law(options),
                 natural_carrier=spec.natural_carrier,
+                refreshes=spec.refreshes,
                 carrier=Carrier(secure=not settings.insecure_cookie),
                 csrf=CsrfGuard(settings.signing_key, settings.origins or [_own_origin(settings)]),
                 passwords=passwords,
@@ -50,7 +51,13 @@ def create_app(spec: StrategySpec, options: Any, settings: Settings) -> web.Appl
         middlewares=[authenticate],
         client_max_size=max(_MAX_BODY_BYTES, settings.state_max_bytes),
     )
-    app.add_routes(routes(with_admin=settings.admin_secret is not None))
+    app.add_routes(
+        routes(
+            with_admin=settings.admin_secret is not None,
+            with_refresh=spec.refreshes,
+            with_public_keys=spec.key_kind(options) != "secret",
+        )
+    )
     app.cleanup_ctx.append(open_services)
     return app
 

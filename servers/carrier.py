@@ -25,7 +25,10 @@ class Carrier:
 
     def __init__(self, *, secure: bool) -> None:
         self.cookie_name = "__Host-session" if secure else "session"
-        self._attributes = "Path=/; HttpOnly; SameSite=Lax" + ("; Secure" if secure else "")
+        self._refresh_name = "__Secure-refresh" if secure else "refresh"
+        aside = "; Secure" if secure else ""
+        self._attributes = "Path=/; HttpOnly; SameSite=Lax" + aside
+        self._refresh_attributes = "Path=/refresh; HttpOnly; SameSite=Strict" + aside
 
     def read(self, headers: CIMultiDictProxy[str]) -> tuple[str, bool]:
         """The credential, and whether a cookie carried it.
@@ -35,7 +38,7 @@ class Carrier:
         """
         authorizations = headers.getall(AUTHORIZATION, None)
         cookies = headers.getall(COOKIE, None)
-        credential = None if cookies is None else self._from_cookies(cookies)
+        credential = None if cookies is None else _only(cookies, self.cookie_name)
         via_cookie = credential is not None
         if authorizations is not None:
             if credential is not None:
@@ -43,32 +46,55 @@ class Carrier:
             credential = _from_authorizations(authorizations)
         if not credential:
             raise Rejected(MISSING_CREDENTIAL)
-        if not credential.isascii():
-            raise malformed("the credential is not ASCII")
-        if len(credential) > MAX_CREDENTIAL_BYTES:
-            raise Refused(431, "too_large", f"credential over {MAX_CREDENTIAL_BYTES} bytes")
+        _refuse_hostile(credential)
         return credential, via_cookie
 
-    def set_cookie(self, grant: Grant) -> str:
-        """A Set-Cookie value; without Max-Age for a credential that never expires."""
-        cookie = f"{self.cookie_name}={grant.credential}; {self._attributes}"
-        if grant.expires_in_s is None:
-            return cookie
-        return f"{cookie}; Max-Age={math.ceil(grant.expires_in_s)}"
+    def read_refresh(self, headers: CIMultiDictProxy[str]) -> str | None:
+        """The refresh token of its cookie, if that was sent; raises Refused as `read` does."""
+        token = _only(headers.getall(COOKIE, []), self._refresh_name)
+        if token is not None:
+            _refuse_hostile(token)
+        return token
 
-    def clear_cookie(self) -> str:
-        return f"{self.cookie_name}=; {self._attributes}; Max-Age=0"
+    def set_cookies(self, grant: Grant) -> list[str]:
+        """Set-Cookie values; without Max-Age for a credential that never expires."""
+        access = f"{self.cookie_name}={grant.credential}; {self._attributes}"
+        cookies = [access + _max_age(grant.expires_in_s)]
+        if grant.refresh_token is not None:
+            refresh = f"{self._refresh_name}={grant.refresh_token}; {self._refresh_attributes}"
+            cookies.append(refresh + _max_age(grant.refresh_expires_in_s))
+        return cookies
 
-    def _from_cookies(self, headers: list[str]) -> str | None:
-        found: str | None = None
-        for header in headers:
-            for pair in header.split(";"):
-                name, _, value = pair.partition("=")
-                if name.strip() == self.cookie_name:
-                    if found is not None:
-                        raise malformed(f"the cookie {self.cookie_name} was sent more than once")
-                    found = value.strip()
-        return found
+    def clear_cookies(self, *, refreshes: bool) -> list[str]:
+        """Set-Cookie values that make a client forget the credential, and the refresh token."""
+        cleared = [f"{self.cookie_name}=; {self._attributes}; Max-Age=0"]
+        if refreshes:
+            cleared.append(f"{self._refresh_name}=; {self._refresh_attributes}; Max-Age=0")
+        return cleared
+
+
+def _max_age(life_s: float | None) -> str:
+    return "" if life_s is None else f"; Max-Age={math.ceil(life_s)}"
+
+
+def _only(headers: list[str], name: str) -> str | None:
+    """The value of the one cookie of that name; raises Refused when there are two."""
+    found: str | None = None
+    for header in headers:
+        for pair in header.split(";"):
+            key, _, value = pair.partition("=")
+            if key.strip() == name:
+                if found is not None:
+                    raise malformed(f"the cookie {name} was sent more than once")
+                found = value.strip()
+    return found
+
+
+def _refuse_hostile(credential: str) -> None:
+    if not credential.isascii():
+        raise malformed("the credential is not ASCII")
+    if len(credential) > MAX_CREDENTIAL_BYTES:
+        raise Refused(431, "too_large", f"credential over {MAX_CREDENTIAL_BYTES} bytes")
 
 
 def _from_authorizations(headers: list[str]) -> str:

@@ -17,7 +17,8 @@ from servers.services import SERVICES
 
 
 async def metrics(request: web.Request) -> web.Response:
-    scrape = _Scrape(request.app[SERVICES].outcomes, await _loop_lag_s())
+    services = request.app[SERVICES]
+    scrape = _Scrape(services.outcomes, services.strategy.counters(), await _loop_lag_s())
     registry = CollectorRegistry(auto_describe=False)
     registry.register(scrape)
     return web.Response(
@@ -35,8 +36,11 @@ async def _loop_lag_s() -> float:
 class _Scrape(Collector):
     """One scrape's figures; the names are those of Prometheus' own client libraries."""
 
-    def __init__(self, outcomes: Mapping[int, int], loop_lag_s: float) -> None:
+    def __init__(
+        self, outcomes: Mapping[int, int], counters: Mapping[str, int], loop_lag_s: float
+    ) -> None:
         self._outcomes = dict(outcomes)
+        self._counters = dict(counters)
         self._loop_lag_s = loop_lag_s
 
     def collect(self) -> Iterable[Metric]:
@@ -59,3 +63,5 @@ class _Scrape(Collector):
         for status, count in sorted(self._outcomes.items()):
             requests.add_metric([str(status)], count)
         yield requests
+        for name, count in self._counters.items():
+            yield CounterMetricFamily(f"strategy_{name}", "Counted by the strategy.", value=count)

@@ -12,9 +12,10 @@ from servers.errors import Refused
 from servers.handlers import PROTECTED, STATE_CHANGING
 from servers.responses import answer
 from servers.services import IDENTITY, SERVICES, VIA_COOKIE
-from servers.strategy import Rejected, StoreUnavailable, TtlRefused
+from servers.strategy import Impossible, Rejected, StoreUnavailable, TtlRefused
 
 _RETRY_AFTER = {"Retry-After": "1"}
+_REFUSALS = (Rejected, StoreUnavailable, Refused, TtlRefused, Impossible, web.HTTPException)
 
 
 @web.middleware
@@ -29,17 +30,8 @@ async def authenticate(request: web.Request, handler: Handler) -> web.StreamResp
                 _check_cookie_use(request, handler, identity.sid)
             request[IDENTITY] = identity
         response = await handler(request)
-    except Rejected as rejected:
-        response = _rejected(rejected.code)
-    except StoreUnavailable:
-        message = "the store does not answer"
-        response = _error(503, "store_unavailable", message, _RETRY_AFTER)
-    except Refused as refused:
-        response = _error(refused.status, refused.code, refused.message, refused.headers)
-    except TtlRefused as refused:
-        response = _error(400, "malformed_request", str(refused))
-    except web.HTTPException as raised:
-        response = _as_json(raised)
+    except _REFUSALS as refusal:
+        response = _refused(refusal)
     outcomes = services.outcomes
     outcomes[response.status] = outcomes.get(response.status, 0) + 1
     return response
@@ -49,6 +41,23 @@ def _check_cookie_use(request: web.Request, handler: Handler, sid: str) -> None:
     request[VIA_COOKIE] = True
     if handler in STATE_CHANGING:
         request.app[SERVICES].csrf.check_change(request.headers, sid)
+
+
+def _refused(refusal: Exception) -> web.Response:
+    match refusal:
+        case Rejected():
+            return _rejected(refusal.code)
+        case StoreUnavailable():
+            return _error(503, "store_unavailable", "the store does not answer", _RETRY_AFTER)
+        case Refused():
+            return _error(refusal.status, refusal.code, refusal.message, refusal.headers)
+        case TtlRefused():
+            return _error(400, "malformed_request", str(refusal))
+        case Impossible():
+            return _error(409, "impossible", str(refusal))
+        case _:
+            assert isinstance(refusal, web.HTTPException)
+            return _as_json(refusal)
 
 
 def _rejected(code: str) -> web.Response:

@@ -13,7 +13,7 @@ from aiohttp import web
 from servers.carrier import MAX_CREDENTIAL_BYTES
 from servers.errors import too_large
 from servers.services import Services
-from servers.strategy import Effect, Grant
+from servers.strategy import NOW, Effect, Grant
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 # RFC 6749 §5.1: an answer that holds a token must not be cached.
@@ -48,33 +48,39 @@ def json_answer(
     )
 
 
-def grant_answer(services: Services, grant: Grant, *, by_cookie: bool) -> web.Response:
-    """The credential as a cookie, or as an RFC 6749 §5.1 token answer.
+def grant_answer(
+    services: Services, grant: Grant, *, by_cookie: bool, effect: Effect = NOW
+) -> web.Response:
+    """The credential as a cookie, or as an RFC 6749 §5.1 token answer; `effect` is said too
+    where it is not at once.
 
     Raises Refused (413) when the credential outgrew what clients carry.
     """
     if len(grant.credential) > MAX_CREDENTIAL_BYTES:
         raise too_large(f"the credential would exceed {MAX_CREDENTIAL_BYTES} bytes")
-    expires_in_s = whole_seconds(grant.expires_in_s)
+    said: dict[str, Any] = {"expires_in": whole_seconds(grant.expires_in_s)}
+    if effect != NOW:
+        said["effective_within_s"] = effect.effective_within_s
+    status = _status(effect)
     if by_cookie:
-        return answer(
-            {"expires_in": expires_in_s, "csrf_token": services.csrf.token(grant.sid)},
-            headers={"Set-Cookie": services.carrier.set_cookie(grant), **_NO_STORE},
-        )
-    return answer(
-        {
-            "access_token": grant.credential,
-            "token_type": "Bearer",
-            "expires_in": expires_in_s,
-        },
-        headers=_NO_STORE,
-    )
+        said["csrf_token"] = services.csrf.token(grant.sid)
+        response = answer(said, status, _NO_STORE)
+        for cookie in services.carrier.set_cookies(grant):
+            response.headers.add("Set-Cookie", cookie)
+        return response
+    said |= {"access_token": grant.credential, "token_type": "Bearer"}
+    if grant.refresh_token is not None:
+        said["refresh_token"] = grant.refresh_token
+    return answer(said, status, _NO_STORE)
 
 
 def effect_answer(effect: Effect, headers: Mapping[str, str] | None = None) -> web.Response:
     """200 when the revocation holds already, 202 when only time ends it, or nothing does."""
-    status = 200 if effect.effective_within_s == 0 else 202
-    return answer({"effective_within_s": effect.effective_within_s}, status, headers)
+    return answer({"effective_within_s": effect.effective_within_s}, _status(effect), headers)
+
+
+def _status(effect: Effect) -> int:
+    return 200 if effect.effective_within_s == 0 else 202
 
 
 def whole_seconds(seconds: float | None) -> int | None:

@@ -22,6 +22,7 @@ class Services:
     strategy: Strategy
     law: Law
     natural_carrier: CarrierName
+    refreshes: bool
     carrier: Carrier
     csrf: CsrfGuard
     passwords: PasswordCheck

@@ -7,7 +7,8 @@ A strategy file exposes
     law(options)        its `Law`
     open_strategy(ctx)  async context manager giving a `Strategy`
 
-and, where they apply, `NEEDS_STORE = True` and `TRUSTS_ANYONE = True`. Nothing else registers it.
+and, where they apply, `NEEDS_STORE = True`, `TRUSTS_ANYONE = True`, `REFRESHES = True` and
+`key_kind(options)`, the kind of signing key it needs. Nothing else registers it.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from servers.settings import Settings, SettingsError
 from servers.users import Directory, User
 
 CarrierName = Literal["bearer", "cookie"]
+# What AUTHBENCH_SIGNING_KEY must hold: any text, or a private key in PEM.
+KeyKind = Literal["secret", "rsa", "ec_p256", "ed25519"]
 State = Mapping[str, Any]
 
 _FOLDER = Path(__file__).with_name("strategies")
@@ -40,6 +43,10 @@ class Rejected(Exception):
 
 class StoreUnavailable(Exception):
     """The store did not answer in time; nothing is known about the credential."""
+
+
+class Impossible(Exception):
+    """The strategy can never do it, by its nature; the text says why."""
 
 
 class TtlRefused(Exception):
@@ -63,11 +70,17 @@ class Identity(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A credential handed to a client. `expires_in_s` None: it never expires."""
+    """A credential handed to a client. `expires_in_s` None: it never expires.
+
+    `refresh_token` buys the next credential, where the strategy has such; it lives
+    `refresh_expires_in_s`.
+    """
 
     credential: str = field(repr=False)
     sid: str = field(repr=False)
     expires_in_s: float | None
+    refresh_token: str | None = field(default=None, repr=False)
+    refresh_expires_in_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,33 +114,64 @@ class Strategy(Protocol):
 
     async def issue(self, user: User) -> Grant:
         """A new login of `user`, with an empty state."""
+        ...
 
     async def issue_many(self, users: Sequence[User], ttl_s: float | None) -> list[Grant]:
         """One new login for each of `users`, in order; `ttl_s` None: the usual life.
 
         Raises TtlRefused for a life the strategy cannot give or its law does not allow.
         """
+        ...
 
     async def verify(self, credential: str) -> Identity:
-        """Whom `credential` (printable ASCII) authenticates; raises Rejected, nothing else."""
+        """Whom `credential` (printable ASCII) authenticates; raises Rejected."""
+        ...
 
     async def write_state(self, identity: Identity, state: State) -> Grant | None:
         """Replaces the login's state; a Grant carries it to the client, None: kept here.
 
         Raises Rejected when the login ended meanwhile; it is never created anew.
         """
+        ...
 
     async def logout(self, identity: Identity) -> Effect:
         """Ends this login."""
+        ...
 
     async def revoke_user(self, user_id: str) -> Effect:
         """Ends every login of `user_id`; idempotent."""
+        ...
+
+    async def revoke_others(self, identity: Identity) -> tuple[Effect, Grant | None]:
+        """Ends every login of this user but this one, as a change of password does.
+
+        A Grant takes the place of the credential that asked; None: it stays good.
+        """
+        ...
 
     async def revoke_all(self) -> Effect:
         """Ends every login made before the call; idempotent."""
+        ...
+
+    async def set_role(self, user_id: str, role: str) -> Effect:
+        """Gives `user_id` another role, in logins that stand too. Raises Impossible."""
+        ...
+
+    async def refresh(self, refresh_token: str) -> Grant:
+        """The next credential of a login. Raises Rejected; only asked where `REFRESHES`."""
+        raise Impossible("nothing is refreshed here")
 
     async def ready(self) -> None:
         """Returns when requests can be served."""
+        ...
+
+    def public_keys(self) -> list[dict[str, str]]:
+        """The keys that verify its tokens as JWKs (RFC 7517 §4), where they are public."""
+        return []
+
+    def counters(self) -> Mapping[str, int]:
+        """What it counted since it was opened, by name, for /metrics."""
+        return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +192,8 @@ class StrategySpec:
     natural_carrier: CarrierName
     needs_store: bool
     trusts_anyone: bool
+    refreshes: bool
+    key_kind: Callable[[Any], KeyKind]
     law: Callable[[Any], Law]
     open_strategy: Callable[[Context], AbstractAsyncContextManager[Strategy]]
 
@@ -172,6 +218,12 @@ def load(name: str) -> StrategySpec:
         natural_carrier=cast("CarrierName", module.NATURAL_CARRIER),
         needs_store=getattr(module, "NEEDS_STORE", False),
         trusts_anyone=getattr(module, "TRUSTS_ANYONE", False),
+        refreshes=getattr(module, "REFRESHES", False),
+        key_kind=getattr(module, "key_kind", _any_secret),
         law=module.law,
         open_strategy=module.open_strategy,
     )
+
+
+def _any_secret(_options: object) -> KeyKind:
+    return "secret"

@@ -57,7 +57,7 @@ async def open_store(settings: Settings) -> AsyncIterator[Store]:
     """Raises SettingsError, one line, when the store cannot be used at start."""
     client = _client(settings)
     try:
-        await _greet(client, settings.store or "")
+        await _greet(client, without_password(settings.store))
         yield Store(client, settings.store_connections, settings.store_deadline_s)
     finally:
         await client.aclose()
@@ -83,9 +83,15 @@ def _client(settings: Settings) -> Redis:
 async def _greet(client: Redis, url: str) -> None:
     try:
         async with asyncio.timeout(START_DEADLINE_S):
-            await client.ping()
+            memory: dict[str, Any] = await client.info("memory")
     except (RedisError, OSError) as error:
-        raise SettingsError(f"--store {without_password(url)}: {_why(error)}") from None
+        raise SettingsError(f"--store {url}: {_why(error)}") from None
+    policy = memory.get("maxmemory_policy")
+    if policy != "noeviction":
+        raise SettingsError(
+            f"--store {url}: maxmemory-policy {policy} may evict logins and revocations; "
+            "allowed is noeviction"
+        )
 
 
 def _why(error: Exception) -> str:

@@ -18,7 +18,18 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from servers.strategy import NEVER, CarrierName, Context, Effect, Grant, Identity, Law, Rejected
+from servers.strategy import (
+    NEVER,
+    CarrierName,
+    Context,
+    Effect,
+    Grant,
+    Identity,
+    Impossible,
+    Law,
+    Rejected,
+    Strategy,
+)
 from servers.users import Directory, User
 
 NATURAL_CARRIER: CarrierName = "bearer"
@@ -46,7 +57,7 @@ async def open_strategy(context: Context) -> AsyncIterator[NoAuth]:
     yield NoAuth(context.directory)
 
 
-class NoAuth:
+class NoAuth(Strategy):
     """The credential is `user_id`, or `user_id.base64url(JSON state)` once state was written."""
 
     def __init__(self, directory: Directory) -> None:
@@ -78,8 +89,14 @@ class NoAuth:
     async def revoke_user(self, user_id: str) -> Effect:
         return NEVER
 
+    async def revoke_others(self, identity: Identity) -> tuple[Effect, None]:
+        return NEVER, None
+
     async def revoke_all(self) -> Effect:
         return NEVER
+
+    async def set_role(self, user_id: str, role: str) -> Effect:
+        raise Impossible("nothing is kept of a user here")
 
     async def ready(self) -> None:
         return

@@ -110,16 +110,32 @@ def test_anything_gives_one_credential_or_a_refusal(pairs: list[tuple[str, str]]
 
 def test_a_cookie_is_read_back() -> None:
     for carrier in (CARRIER, Carrier(secure=False)):
-        cookie = carrier.set_cookie(Grant("abc", "sid", 59.2)).partition(";")[0]
+        cookie = carrier.set_cookies(Grant("abc", "sid", 59.2))[0].partition(";")[0]
         assert carrier.read(headers(("Cookie", cookie))) == ("abc", True)
 
 
 def test_cookie_attributes() -> None:
     grant, endless = Grant("abc", "sid", 59.2), Grant("abc", "sid", None)
-    assert CARRIER.set_cookie(grant) == (
+    assert CARRIER.set_cookies(grant) == [
         "__Host-session=abc; Path=/; HttpOnly; SameSite=Lax; Secure; Max-Age=60"
-    )
-    assert "Max-Age" not in CARRIER.set_cookie(endless)
-    insecure = Carrier(secure=False).set_cookie(grant)
+    ]
+    assert "Max-Age" not in CARRIER.set_cookies(endless)[0]
+    (insecure,) = Carrier(secure=False).set_cookies(grant)
     assert insecure == "session=abc; Path=/; HttpOnly; SameSite=Lax; Max-Age=60"
-    assert CARRIER.clear_cookie().endswith("Max-Age=0")
+    (cleared,) = CARRIER.clear_cookies(refreshes=False)
+    assert cleared.endswith("Max-Age=0")
+
+
+def test_a_refresh_token_has_a_cookie_of_its_own() -> None:
+    grant = Grant("abc", "sid", 59.2, refresh_token="r", refresh_expires_in_s=600)
+    _, refresh = CARRIER.set_cookies(grant)
+    assert refresh == (
+        "__Secure-refresh=r; Path=/refresh; HttpOnly; SameSite=Strict; Secure; Max-Age=600"
+    )
+    for carrier in (CARRIER, Carrier(secure=False)):
+        sent = carrier.set_cookies(grant)[1].partition(";")[0]
+        assert carrier.read_refresh(headers(("Cookie", sent))) == "r"
+        assert carrier.read_refresh(headers(("Cookie", "other=1"))) is None
+        cleared = carrier.clear_cookies(refreshes=True)
+        assert len(cleared) == 2
+        assert all(each.endswith("Max-Age=0") for each in cleared)

@@ -56,7 +56,6 @@ def test_a_login_never_adopts_what_the_client_brings(arm: Arm) -> None:
     answer = arm.first.ask("POST", "/login", headers, body)
     assert answer.status == 200
     assert planted.credential not in str(answer.headers) + answer.body.decode()
-    assert arm.first.me(planted.bearer).json["user_id"] == planted.user_id
 
 
 def test_without_a_credential_nobody_is_in(arm: Arm) -> None:

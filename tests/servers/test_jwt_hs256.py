@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from servers.settings import SettingsError
-from servers.strategies._jwt import REQUIRED, Codec, Key, TokenSettings, TokenStrategy
+from servers.strategies._jwt import REQUIRED, Codec, Key, TokenSettings
+from servers.strategies._tokens import TokenStrategy
 from servers.strategy import Rejected, TtlRefused
 from servers.users import User
 
@@ -39,7 +40,7 @@ def signed(payload: object, key: bytes = KEY, algorithm: str = "HS256", **header
 
 @pytest.fixture
 def codec() -> Codec:
-    return Codec(Key("HS256", KEY, KEY), SETTINGS)
+    return Codec([Key("HS256", KEY, KEY)], SETTINGS)
 
 
 def test_a_good_token_is_accepted(codec: Codec) -> None:
@@ -87,7 +88,7 @@ def test_a_wrong_claim_is_refused(codec: Codec, changes: dict[str, Any]) -> None
 def test_a_wrong_header_is_refused(header: dict[str, Any]) -> None:
     # The key is long enough for every HMAC, so that only the header is wrong.
     long_key = b"k" * 64
-    codec = Codec(Key("HS256", long_key, long_key), SETTINGS)
+    codec = Codec([Key("HS256", long_key, long_key)], SETTINGS)
     codec.decode(signed(claims(), long_key))
     with pytest.raises(Rejected):
         codec.decode(signed(claims(), long_key, **header))
@@ -146,7 +147,7 @@ json_values = st.recursive(
 def test_hostile_claims_are_accepted_or_rejected_never_another_error(
     name: str, value: object
 ) -> None:
-    codec = Codec(Key("HS256", KEY, KEY), SETTINGS)
+    codec = Codec([Key("HS256", KEY, KEY)], SETTINGS)
     try:
         decoded = codec.decode(signed(claims(**{name: value})))
     except Rejected:
@@ -158,7 +159,7 @@ def test_hostile_claims_are_accepted_or_rejected_never_another_error(
 @settings(max_examples=150, deadline=None)
 @given(token=st.text(max_size=60) | st.from_regex(r"[\w=-]*\.[\w=-]*\.[\w=-]*"))
 def test_text_that_is_no_token_is_rejected(token: str) -> None:
-    codec = Codec(Key("HS256", KEY, KEY), SETTINGS)
+    codec = Codec([Key("HS256", KEY, KEY)], SETTINGS)
     with pytest.raises(Rejected):
         codec.decode(token)
 
@@ -170,7 +171,7 @@ def test_a_short_key_is_refused() -> None:
 
 def test_the_leeway_is_the_whole_of_the_overtime() -> None:
     lenient = TokenSettings("issuer", "audience", token_ttl_s=60, clock_leeway_s=30.0)
-    codec = Codec(Key("HS256", KEY, KEY), lenient)
+    codec = Codec([Key("HS256", KEY, KEY)], lenient)
     now_s = int(time.time())
     codec.decode(signed(claims(exp=now_s - 20)))
     with pytest.raises(Rejected, match="expired"):
@@ -179,7 +180,7 @@ def test_the_leeway_is_the_whole_of_the_overtime() -> None:
 
 @pytest.fixture
 def strategy() -> TokenStrategy:
-    return TokenStrategy(Key("HS256", KEY, KEY), SETTINGS)
+    return TokenStrategy(Codec([Key("HS256", KEY, KEY)], SETTINGS), SETTINGS)
 
 
 async def test_state_re_issues_the_same_login(strategy: TokenStrategy) -> None:

@@ -18,7 +18,14 @@ from servers.users import Directory, User
 from tests.servers.processes import eventually
 
 USER = User("user-000001", "member")
+TAG = "zjT8"
+INDEX = f"t:index:{{{TAG}}}user-000001"
 Open = Callable[..., Any]
+
+
+def key_of(credential: str) -> str:
+    assert credential.startswith(TAG)
+    return f"t:session:{{{TAG}}}{credential[len(TAG) :]}"
 
 
 @pytest.fixture
@@ -31,7 +38,7 @@ def client(store: RunningStore) -> Any:
 @pytest.fixture
 def sessions(store: RunningStore, client: Any) -> Open:
     @asynccontextmanager
-    async def opened(prefix: str = "t:", **options: float) -> AsyncIterator[RedisSessions]:
+    async def opened(prefix: str = "t:", **options: Any) -> AsyncIterator[RedisSessions]:
         flags = ["--strategy", "session_redis", "--store", store.url, "--key-prefix", prefix]
         settings = parse_settings(flags, {}, lambda: ["session_redis"])
         context = Context(settings, Options(**options), Directory(10))
@@ -56,7 +63,7 @@ async def test_a_request_is_one_command(sessions: Open, client: Any) -> None:
 async def test_a_credential_of_another_shape_asks_nothing(sessions: Open, client: Any) -> None:
     async with sessions() as strategy:
         client.config_resetstat()
-        for credential in ("", "x", "x" * 21, "x" * 23):
+        for credential in ("", "x", "x" * 25, "x" * 27):
             with pytest.raises(Rejected):
                 await strategy.verify(credential)
         assert "cmdstat_getex" not in client.info("commandstats")
@@ -65,15 +72,15 @@ async def test_a_credential_of_another_shape_asks_nothing(sessions: Open, client
 async def test_a_request_renews_the_idle_life(sessions: Open, client: Any) -> None:
     async with sessions(idle_ttl_s=100.0) as strategy:
         credential = (await strategy.issue(USER)).credential
-        client.pexpire(f"t:session:{credential}", 5_000)
+        client.pexpire(key_of(credential), 5_000)
         await strategy.verify(credential)
-        assert client.pttl(f"t:session:{credential}") > 90_000
+        assert client.pttl(key_of(credential)) > 90_000
 
 
 async def test_an_idle_session_ends(sessions: Open, client: Any) -> None:
     async with sessions(idle_ttl_s=0.05) as strategy:
         credential = (await strategy.issue(USER)).credential
-        await asyncio.to_thread(eventually, lambda: not client.exists(f"t:session:{credential}"))
+        await asyncio.to_thread(eventually, lambda: not client.exists(key_of(credential)))
         with pytest.raises(Rejected):
             await strategy.verify(credential)
 
@@ -84,7 +91,7 @@ async def test_the_absolute_cap_is_not_renewed(sessions: Open, client: Any) -> N
         with pytest.raises(Rejected, match="expired"):
             await _verify_for(5.0, strategy, credential)
         # The key is still there: renewed by requests, refused by its cap.
-        assert client.exists(f"t:session:{credential}")
+        assert client.exists(key_of(credential))
 
 
 async def _verify_for(seconds: float, strategy: RedisSessions, credential: str) -> None:
@@ -96,9 +103,9 @@ async def _verify_for(seconds: float, strategy: RedisSessions, credential: str) 
 async def test_writing_state_keeps_the_idle_life(sessions: Open, client: Any) -> None:
     async with sessions() as strategy:
         identity = await strategy.verify((await strategy.issue(USER)).credential)
-        client.pexpire(f"t:session:{identity.sid}", 5_000)
+        client.pexpire(key_of(identity.sid), 5_000)
         assert await strategy.write_state(identity, {"cart": [1]}) is None
-        assert 0 < client.pttl(f"t:session:{identity.sid}") <= 5_000
+        assert 0 < client.pttl(key_of(identity.sid)) <= 5_000
 
 
 async def test_writing_state_never_creates_a_session(sessions: Open, client: Any) -> None:
@@ -114,16 +121,16 @@ async def test_the_index_outlives_its_longest_session(sessions: Open, client: An
     async with sessions() as strategy:
         await strategy.issue_many([USER], 1_000)
         await strategy.issue_many([USER], 10)
-        assert client.pttl("t:index:user-000001") > 900_000
+        assert client.pttl(INDEX) > 900_000
         await strategy.issue_many([USER], 2_000)
-        assert client.pttl("t:index:user-000001") > 1_900_000
+        assert client.pttl(INDEX) > 1_900_000
 
 
 async def test_the_index_forgets_ended_sessions(sessions: Open, client: Any) -> None:
     async with sessions() as strategy:
-        client.zadd("t:index:user-000001", {"long-ended": 1})
+        client.zadd(INDEX, {"long-ended": 1})
         await strategy.issue(USER)
-        assert client.zcard("t:index:user-000001") == 1
+        assert client.zcard(INDEX) == 1
 
 
 async def test_a_logout_leaves_nothing(sessions: Open, client: Any) -> None:
