@@ -64,3 +64,23 @@ for _, id in ipairs(changed) do
 end
 return changed
 """
+
+# KEYS sessions · ARGV idle life (ms). Returns their values in order; renews each.
+LOOK_UP_MANY = """
+local values = {}
+for number, key in ipairs(KEYS) do
+  values[number] = redis.call('GETEX', key, 'PX', ARGV[1])
+end
+return values
+"""
+
+# KEYS session · ARGV idle life (ms), the least of it that may be left. Never creates, and writes
+# only where less is left. Returns value, what is left by now (ms), whether it was renewed.
+LOOK_UP_LAZILY = """
+local value = redis.call('GET', KEYS[1])
+if not value then return false end
+local left_ms = redis.call('PTTL', KEYS[1])
+if left_ms >= tonumber(ARGV[2]) then return {value, left_ms, 0} end
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
+return {value, tonumber(ARGV[1]), 1}
+"""

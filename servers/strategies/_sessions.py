@@ -10,8 +10,6 @@ The tag is the hash tag of the user's keys, so that one script may touch them al
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import secrets
 import time
@@ -19,15 +17,27 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from redis.commands.core import AsyncScript
+
 from servers.strategies._redis import Store
 from servers.strategies._session_scripts import CREATE, DROP, END_OTHERS, SET_ROLE, WRITE_STATE
-from servers.strategy import NOW, Effect, Grant, Identity, Law, Rejected, Strategy, TtlRefused
+from servers.strategies._user_keys import TAG_CHARS, unlink_starting, user_tag
+from servers.strategy import (
+    NOW,
+    Effect,
+    Grant,
+    Identity,
+    Law,
+    Rejected,
+    StoreUnavailable,
+    Strategy,
+    TtlRefused,
+)
 from servers.users import User
 
 # token_urlsafe(16): 128 random bits as 22 characters.
 _ID_BYTES, _ID_CHARS = 16, 22
-_TAG_BYTES, _TAG_CHARS = 3, 4
-CREDENTIAL_CHARS = _TAG_CHARS + _ID_CHARS
+CREDENTIAL_CHARS = TAG_CHARS + _ID_CHARS
 _PIPELINE = 500
 _NO_RECORD: Mapping[str, Any] = {}
 
@@ -54,10 +64,16 @@ AT_ONCE = Law(
 
 
 class Sessions(Strategy):
-    """A subclass adds `verify`, and where it remembers sessions, `_forget` and `_forget_all`."""
+    """A subclass adds `verify`, and where it remembers sessions, the three ways to forget.
 
-    def __init__(self, store: Store, options: SessionOptions, key_prefix: str) -> None:
+    `effect`: when what it ended or changed has ended or changed on every replica.
+    """
+
+    def __init__(
+        self, store: Store, options: SessionOptions, key_prefix: str, effect: Effect = NOW
+    ) -> None:
         self._store = store
+        self._effect = effect
         self._redis = store.client
         self._options = options
         self._session_key = f"{key_prefix}session:"
@@ -73,8 +89,7 @@ class Sessions(Strategy):
 
     async def issue(self, user: User) -> Grant:
         grant, keys, arguments = self._new_session(user, self._options.absolute_ttl_s)
-        ended = await self._store.within_deadline(self._create, keys=keys, args=arguments)
-        self._forget_ids(grant.credential, ended)
+        await self._change(grant.credential[:TAG_CHARS], self._create, keys, arguments)
         return grant
 
     async def issue_many(self, users: Sequence[User], ttl_s: float | None) -> list[Grant]:
@@ -101,7 +116,7 @@ class Sessions(Strategy):
     def _new_session(self, user: User, life_s: float) -> tuple[Grant, list[str], list[Any]]:
         """The grant, and what `CREATE` wants: keys and arguments."""
         now_ms, life_ms = time.time_ns() // 1_000_000, round(life_s * 1_000)
-        tag, session_id = _tag(user.user_id), secrets.token_urlsafe(_ID_BYTES)
+        tag, session_id = user_tag(user.user_id), secrets.token_urlsafe(_ID_BYTES)
         credential = tag + session_id
         keys = [self._key_of(credential), *self._user_keys(user.user_id)]
         arguments = [
@@ -131,52 +146,50 @@ class Sessions(Strategy):
         await self._store.within_deadline(
             self._drop,
             keys=[self._key_of(identity.sid), index_key],
-            args=[identity.sid[_TAG_CHARS:]],
+            args=[identity.sid[TAG_CHARS:]],
         )
         self._forget([identity.sid])
-        return NOW
+        return self._effect
 
     async def revoke_user(self, user_id: str) -> Effect:
         await self._end(user_id, keep="")
-        return NOW
+        return self._effect
 
     async def revoke_others(self, identity: Identity) -> tuple[Effect, None]:
-        await self._end(identity.user_id, keep=identity.sid[_TAG_CHARS:])
-        return NOW, None
+        await self._end(identity.user_id, keep=identity.sid[TAG_CHARS:])
+        return self._effect, None
 
     async def _end(self, user_id: str, keep: str) -> None:
-        tag = _tag(user_id)
-        ended = await self._store.within_deadline(
-            self._end_others,
-            keys=self._user_keys(user_id)[:1],
-            args=[self._keys_start(tag), keep],
-        )
-        self._forget_ids(tag, ended)
+        tag = user_tag(user_id)
+        index_key, _ = self._user_keys(user_id)
+        await self._change(tag, self._end_others, [index_key], [self._keys_start(tag), keep])
 
     async def revoke_all(self) -> Effect:
-        """SCAN returns every key that was there throughout, so every session made before.
-
-        The indexes stay: deleting one could lose a session made meanwhile to a later kick.
-        """
-        cursor = 0
-        pattern = f"{_escape_glob(self._session_key)}*"
-        while True:
-            cursor, keys = await self._store.within_deadline(
-                self._redis.scan, cursor, match=pattern, count=1_000
-            )
-            if keys:
-                await self._store.within_deadline(self._redis.unlink, *keys)
-            if cursor == 0:
-                self._forget_all()
-                return NOW
+        """The indexes stay: deleting one could lose a session made meanwhile to a later kick."""
+        await unlink_starting(self._store, self._session_key)
+        self._forget_all()
+        return self._effect
 
     async def set_role(self, user_id: str, role: str) -> Effect:
-        tag = _tag(user_id)
-        changed = await self._store.within_deadline(
-            self._set_role, keys=self._user_keys(user_id), args=[self._keys_start(tag), role]
-        )
-        self._forget_ids(tag, changed)
-        return NOW
+        tag = user_tag(user_id)
+        arguments = [self._keys_start(tag), role]
+        await self._change(tag, self._set_role, self._user_keys(user_id), arguments)
+        return self._effect
+
+    async def _change(
+        self, tag: str, script: AsyncScript, keys: Sequence[str], arguments: Sequence[Any]
+    ) -> None:
+        """Runs a script that returns which ids it ended or changed, and forgets those.
+
+        Where the answer is lost it may have been any of the tag, and asked again it would not
+        name them.
+        """
+        try:
+            ids = await self._store.within_deadline(script, keys=keys, args=arguments)
+        except StoreUnavailable:
+            self._forget_tag(tag)
+            raise
+        self._forget_ids(tag, ids)
 
     async def ready(self) -> None:
         await self._store.within_deadline(self._store.command, "PING")
@@ -184,21 +197,24 @@ class Sessions(Strategy):
     def _forget(self, credentials: Iterable[str]) -> None:
         """These sessions ended or changed; nothing is remembered here."""
 
+    def _forget_tag(self, tag: str) -> None:
+        """Any session of this tag may have ended or changed; nothing is remembered here."""
+
     def _forget_all(self) -> None:
         """Every session ended; nothing is remembered here."""
 
     def _forget_ids(self, tagged: str, ids: Iterable[bytes]) -> None:
-        self._forget([tagged[:_TAG_CHARS] + each.decode() for each in ids])
+        self._forget([tagged[:TAG_CHARS] + each.decode() for each in ids])
 
     def _key_of(self, credential: str) -> str:
-        return self._keys_start(credential[:_TAG_CHARS]) + credential[_TAG_CHARS:]
+        return self._keys_start(credential[:TAG_CHARS]) + credential[TAG_CHARS:]
 
     def _keys_start(self, tag: str) -> str:
         return f"{self._session_key}{{{tag}}}"
 
     def _user_keys(self, user_id: str) -> list[str]:
         """The user's index and role."""
-        tagged = f"{{{_tag(user_id)}}}{user_id}"
+        tagged = f"{{{user_tag(user_id)}}}{user_id}"
         return [self._index_key + tagged, self._role_key + tagged]
 
     @staticmethod
@@ -219,12 +235,3 @@ def refuse_malformed(credential: str) -> None:
     """Raises Rejected for what cannot be a credential of ours, so that nobody is asked."""
     if len(credential) != CREDENTIAL_CHARS:
         raise Rejected("malformed")
-
-
-def _tag(user_id: str) -> str:
-    digest = hashlib.sha256(user_id.encode("utf-8", "surrogatepass")).digest()
-    return base64.urlsafe_b64encode(digest[:_TAG_BYTES]).decode()
-
-
-def _escape_glob(text: str) -> str:
-    return "".join(f"\\{character}" if character in "*?[]\\" else character for character in text)
