@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -31,12 +31,14 @@ class Key:
     """The one algorithm a key is used with (RFC 8725 §3.1), and the key as PyJWT wants it.
 
     `kid` names it in the header of its tokens (RFC 7515 §4.1.4); None: the only key there is.
+    `published` is `verifying` as a JWK (RFC 7517 §4); None: not public.
     """
 
     algorithm: str
     signing: Any = field(repr=False)
     verifying: Any = field(repr=False)
     kid: str | None = None
+    published: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
         algorithm = jwt.get_algorithm_by_name(self.algorithm)
@@ -71,10 +73,12 @@ class Codec:
     def __init__(self, keys: Sequence[Key], settings: TokenSettings) -> None:
         self._signing = keys[0]
         self._settings = settings
+        self.published = [dict(key.published) for key in keys if key.published is not None]
         self._by_kid = {key.kid: key for key in keys}
         self._pyjwt = jwt.PyJWT(
             options={"require": REQUIRED, "strict_aud": True, "enforce_minimum_key_length": True}
         )
+        self._pyjws = jwt.PyJWS(options={"enforce_minimum_key_length": True})
         # Our own headers, so that a good token's is not read twice.
         self._by_header = {self._header_of(key): key for key in keys}
 
@@ -83,23 +87,13 @@ class Codec:
 
     def decode(self, token: str) -> dict[str, Any]:
         """The claims of a token of ours that is still good; raises Rejected, nothing else."""
-        if "=" in token:
-            raise Rejected("malformed")
-        header = token.partition(".")[0]
-        key = self._by_header.get(header) or self._named_in(header)
-        try:
-            decoded = self._pyjwt.decode_complete(
-                token,
-                key.verifying,
-                [key.algorithm],
-                audience=self._settings.audience,
-                issuer=self._settings.issuer,
-                leeway=self._settings.clock_leeway_s,
-            )
-        except jwt.ExpiredSignatureError:
-            raise Rejected("expired") from None
-        except _NOT_OURS:
-            raise Rejected("invalid_token") from None
+        decoded = self._verified(
+            token,
+            self._pyjwt.decode_complete,
+            audience=self._settings.audience,
+            issuer=self._settings.issuer,
+            leeway=self._settings.clock_leeway_s,
+        )
         claims: dict[str, Any] = decoded["payload"]
         if decoded["header"].get("typ") != TYPE:
             raise Rejected("wrong_type")
@@ -110,6 +104,28 @@ class Codec:
         if type(claims.get("state")) is not dict:
             raise Rejected("invalid_claim")
         return claims
+
+    def signed_bytes(self, token: str) -> bytes:
+        """What is signed with a key of ours, claims or not; raises Rejected, nothing else.
+
+        The signature layer of `decode` on its own (RFC 7515 §5.2).
+        """
+        payload: bytes = self._verified(token, self._pyjws.decode_complete)["payload"]
+        return payload
+
+    def _verified(
+        self, token: str, decode_complete: Callable[..., dict[str, Any]], **expected: Any
+    ) -> dict[str, Any]:
+        if "=" in token:
+            raise Rejected("malformed")
+        header = token.partition(".")[0]
+        key = self._by_header.get(header) or self._named_in(header)
+        try:
+            return decode_complete(token, key.verifying, [key.algorithm], **expected)
+        except jwt.ExpiredSignatureError:
+            raise Rejected("expired") from None
+        except _NOT_OURS:
+            raise Rejected("invalid_token") from None
 
     def _encode(self, key: Key, claims: Mapping[str, Any]) -> str:
         return self._pyjwt.encode(dict(claims), key.signing, key.algorithm, headers=key.header)

@@ -88,6 +88,9 @@ class TokenStrategy(Strategy):
     async def ready(self) -> None:
         return
 
+    def public_keys(self) -> list[dict[str, str]]:
+        return self._codec.published
+
     def _checked_life_s(self, ttl_s: float | None) -> int:
         """Raises TtlRefused: times in our tokens are whole seconds, none beyond the law's."""
         longest_s = self._settings.token_ttl_s

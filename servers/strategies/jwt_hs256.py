@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from servers.strategies._jwt import Codec, Key
+from servers.strategies._keys import open_codec
 from servers.strategies._tokens import TokenOptions, TokenStrategy, expiry_law
 from servers.strategy import CarrierName, Context, Law
 
@@ -33,6 +33,4 @@ def law(options: Options) -> Law:
 
 @asynccontextmanager
 async def open_strategy(context: Context) -> AsyncIterator[TokenStrategy]:
-    key = context.settings.signing_key
-    settings = context.options.settings
-    yield TokenStrategy(Codec([Key("HS256", signing=key, verifying=key)], settings), settings)
+    yield TokenStrategy(open_codec(context, "HS256"), context.options.settings)
