@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import hmac
 import re
+from dataclasses import replace
 from functools import wraps
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
-from servers.bodies import optional_positive_field, read_object, text_field, whole_field
+from servers.bodies import (
+    optional_positive_field,
+    optional_state_field,
+    read_object,
+    text_field,
+    whole_field,
+)
 from servers.errors import forbidden, malformed
-from servers.responses import answer, effect_answer, whole_seconds
+from servers.responses import answer, effect_answer, refuse_outgrown, whole_seconds
 from servers.services import SERVICES
+from servers.strategy import Grant, State, Strategy
 
 _LAST_USER = 10**9
 _MAX_ROLE_CHARS = 32
@@ -29,14 +37,20 @@ def admin_routes() -> list[web.RouteDef]:
 
 
 async def mint(request: web.Request) -> web.Response:
-    """`count` credentials for consecutive users from number `first_user` on, no passwords."""
+    """`count` credentials for consecutive users from number `first_user` on, no passwords.
+
+    `state`, where it is given, is written to each of their logins.
+    """
     services = request.app[SERVICES]
     body = await read_object(request)
     count = whole_field(body, "count", 1, services.settings.mint_max, None)
     first = whole_field(body, "first_user", 0, _LAST_USER, 0)
     ttl_s = optional_positive_field(body, "ttl_s")
+    state = optional_state_field(body, "state", services.settings.state_max_bytes)
     users = services.directory.take(first, count)
     grants = await services.strategy.issue_many(users, ttl_s)
+    if state is not None:
+        grants = [await _filled(services.strategy, grant, state) for grant in grants]
     minted = [
         {
             "user_id": user.user_id,
@@ -48,6 +62,15 @@ async def mint(request: web.Request) -> web.Response:
         for user, grant in zip(users, grants, strict=True)
     ]
     return answer({"credentials": minted})
+
+
+async def _filled(strategy: Strategy, grant: Grant, state: State) -> Grant:
+    """The same login with that state. Raises Refused (413) when its credential outgrows clients."""
+    carried = await strategy.write_state(await strategy.verify(grant.credential), state)
+    if carried is None:
+        return grant
+    refuse_outgrown(carried)
+    return replace(grant, credential=carried.credential)
 
 
 async def revoke_user(request: web.Request) -> web.Response:

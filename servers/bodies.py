@@ -62,6 +62,19 @@ def optional_positive_field(body: dict[str, Any], name: str) -> float | None:
     return float(value)
 
 
+def optional_state_field(body: dict[str, Any], name: str, max_bytes: int) -> dict[str, Any] | None:
+    """An object of at most `max_bytes` as compact JSON; raises Refused (400, 413)."""
+    value = body.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        raise malformed(f"{name}: a JSON object is needed")
+    size = len(json.dumps(value, separators=(",", ":")))
+    if size > max_bytes:
+        raise too_large(f"{name}: {size} bytes; at most {max_bytes} are kept")
+    return value
+
+
 # Beyond it a float no longer holds every whole number.
 _LARGEST = 2**53
 

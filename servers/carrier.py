@@ -18,6 +18,8 @@ from servers.strategy import Grant, Rejected
 MAX_CREDENTIAL_BYTES = 4_096
 MISSING_CREDENTIAL = "missing_credential"
 _SCHEME = "bearer"
+# RFC 9110 §5.6.3: no other character is white space; `strip` alone takes all of Unicode's.
+_SPACE = " \t"
 
 
 class Carrier:
@@ -83,10 +85,10 @@ def _only(headers: list[str], name: str) -> str | None:
     for header in headers:
         for pair in header.split(";"):
             key, _, value = pair.partition("=")
-            if key.strip() == name:
+            if key.strip(_SPACE) == name:
                 if found is not None:
                     raise malformed(f"the cookie {name} was sent more than once")
-                found = value.strip()
+                found = value.strip(_SPACE)
     return found
 
 

@@ -56,8 +56,7 @@ def grant_answer(
 
     Raises Refused (413) when the credential outgrew what clients carry.
     """
-    if len(grant.credential) > MAX_CREDENTIAL_BYTES:
-        raise too_large(f"the credential would exceed {MAX_CREDENTIAL_BYTES} bytes")
+    refuse_outgrown(grant)
     said: dict[str, Any] = {"expires_in": whole_seconds(grant.expires_in_s)}
     if effect != NOW:
         said["effective_within_s"] = effect.effective_within_s
@@ -72,6 +71,13 @@ def grant_answer(
     if grant.refresh_token is not None:
         said["refresh_token"] = grant.refresh_token
     return answer(said, status, _NO_STORE)
+
+
+def refuse_outgrown(grant: Grant) -> None:
+    """Raises Refused (413) when the credential is larger than clients carry."""
+    size = len(grant.credential)
+    if size > MAX_CREDENTIAL_BYTES:
+        raise too_large(f"the credential has {size} bytes; at most {MAX_CREDENTIAL_BYTES} travel")
 
 
 def effect_answer(effect: Effect, headers: Mapping[str, str] | None = None) -> web.Response:

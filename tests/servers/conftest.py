@@ -4,30 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
 from loadtests.store_server import RunningStore, start_store
 from servers.strategy import StrategySpec, available, load
 from tests.servers.processes import CHEAP_LOGIN, Minted, Replica, replicas
+from tests.servers.variants import QUICK, set_flags
+
+# A law this short is waited for; beyond it, tests make logins that expire soon.
+WAITED_FOR_S = 2.0
 
 
 @dataclass(frozen=True)
 class Arm:
-    """Two replicas of one strategy; credentials are of users no other test has."""
+    """Two replicas of one strategy; credentials are of users no other test has.
+
+    `law` is what /readyz says of it.
+    """
 
     spec: StrategySpec
     replicas: tuple[Replica, Replica]
     origin: str
     cookie_name: str
+    law: dict[str, Any]
     _next_user: Iterator[int]
+
+    @property
+    def is_waited_for(self) -> bool:
+        bound_s = self.law["bound_s"]
+        return bound_s is not None and bound_s <= WAITED_FOR_S
 
     @property
     def first(self) -> Replica:
         return self.replicas[0]
 
+    def next_user(self) -> int:
+        """The number of a user that no other test has."""
+        return next(self._next_user)
+
     def mint(self, ttl_s: float | None = None) -> Minted:
-        return self.first.mint(first_user=next(self._next_user), ttl_s=ttl_s)[0]
+        return self.first.mint(first_user=self.next_user(), ttl_s=ttl_s)[0]
 
     def statuses(self, minted: Minted) -> set[int]:
         """What every replica says to the credential."""
@@ -45,6 +63,7 @@ def arm(request: pytest.FixtureRequest, store: RunningStore) -> Iterator[Arm]:
     name: str = request.param
     origin = "https://shop.example"
     flags = ["--store", store.url, "--key-prefix", f"{name}:", "--origin", origin, *CHEAP_LOGIN]
-    with replicas(2, name, *flags) as (one, other):
+    with replicas(2, name, *flags, *set_flags(name, **QUICK)) as (one, other):
         ready = one.ask("GET", "/readyz").json
-        yield Arm(load(name), (one, other), origin, ready["cookie_name"], iter(range(10_000)))
+        users = iter(range(10_000))
+        yield Arm(load(name), (one, other), origin, ready["cookie_name"], ready["law"], users)

@@ -12,12 +12,18 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
+from loadtests.signing_keys import SigningKeys
+from servers.options import parse_options
+from servers.strategy import load
+
 ROOT = Path(__file__).parents[2]
 ADMIN_SECRET = "an admin secret for tests"
-SIGNING_KEY = "a signing key of at least 32 bytes for tests"
+SIGNING_KEYS = SigningKeys()
+SIGNING_KEY = SIGNING_KEYS.of("secret")
 PASSWORD = "authbench-demo"
 CHEAP_LOGIN = (
     "--argon2-memory-kib", "8", "--argon2-time-cost", "1", "--argon2-parallelism", "1",
@@ -49,6 +55,7 @@ class Minted:
     credential: str
     csrf_token: str
     expires_in: int | None
+    refresh_token: str | None = None
 
     @property
     def bearer(self) -> Headers:
@@ -120,15 +127,18 @@ def running(strategy: str, *flags: str) -> Iterator[Replica]:
 
 @contextmanager
 def launched(
-    strategy: str, *flags: str, environment: Mapping[str, str] = ENVIRONMENT
+    strategy: str, *flags: str, environment: Mapping[str, str] | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A server process as started; stdin is the pipe whose end ends it."""
+    """A server process as started; stdin is the pipe whose end ends it.
+
+    `environment` None: ours, with a signing key of the kind that the strategy needs.
+    """
     with subprocess.Popen(
         [sys.executable, "-m", "servers", "--strategy", strategy, "--exit-with-parent", *flags],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env=environment,
+        env=environment_of(strategy, flags) if environment is None else environment,
         cwd=ROOT,
     ) as process:
         try:
@@ -137,6 +147,15 @@ def launched(
             if process.poll() is None:
                 process.terminate()
             process.wait(10)
+
+
+def environment_of(strategy: str, flags: Sequence[str] = ()) -> dict[str, str]:
+    """`ENVIRONMENT` with the signing key that the strategy needs when started with `flags`."""
+    spec = load(strategy)
+    given = (value.partition("=") for flag, value in pairwise(flags) if flag == "--set")
+    assignments = [(name, value) for name, _, value in given]
+    kind = spec.key_kind(parse_options(spec.options_type, strategy, assignments))
+    return {**ENVIRONMENT, "AUTHBENCH_SIGNING_KEY": SIGNING_KEYS.of(kind)}
 
 
 def await_listening(process: subprocess.Popen[bytes]) -> Replica:

@@ -23,11 +23,28 @@ def test_minting_is_in_order_and_for_distinct_users(arm: Arm) -> None:
     [
         {}, {"count": 0}, {"count": True}, {"count": "5"}, {"count": 10**9}, {"count": 1.5},
         {"count": 1, "first_user": -1}, {"count": 1, "ttl_s": 0}, {"count": 1, "ttl_s": "1"},
-        {"count": 1, "ttl_s": 10**400}, [], None,
+        {"count": 1, "ttl_s": 10**400}, {"count": 1, "state": [1]}, {"count": 1, "state": "x"},
+        [], None,
     ],
 )  # fmt: skip
 def test_bad_minting_is_refused(arm: Arm, body: object) -> None:
     assert arm.first.admin("credentials", body).status == 400
+
+
+def test_minted_logins_carry_the_state_asked_for(arm: Arm) -> None:
+    state = {"cart": ["é"], "note": "x" * 200}
+    answer = arm.first.admin("credentials", {"count": 3, "state": state})
+    assert answer.status == 200
+    for each in answer.json["credentials"]:
+        for replica in arm.replicas:
+            held = replica.ask("GET", "/state", bearer(each["credential"]))
+            assert (held.status, held.json) == (200, state)
+
+
+def test_a_state_that_fits_nowhere_is_not_minted(arm: Arm) -> None:
+    answer = arm.first.admin("credentials", {"count": 1, "state": {"note": "x" * 1_024}})
+    assert answer.status == 413
+    assert "at most 1024 are kept" in answer.json["message"]
 
 
 def test_a_life_beyond_the_law_is_not_minted(arm: Arm) -> None:

@@ -1,42 +1,59 @@
-"""A store that freezes or dies: 503 in bounded time, back by itself, never a mix-up."""
+"""A store that freezes, drops connections, dies or is lost: as declared, soon, never a mix-up."""
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
+from functools import partial
+from typing import Literal, NamedTuple
 
 import pytest
 
-from loadtests.store_server import RunningStore, start_store
 from servers.strategy import available, load
-from tests.servers.processes import CHEAP_LOGIN, Minted, Replica, eventually, running
+from tests.servers.outages import (
+    DEADLINE_S,
+    Outage,
+    ask_together,
+    operations,
+    profiles,
+    refuses_from_now_on,
+    warm,
+)
+from tests.servers.processes import ADMIN_SECRET, Minted, Replica, bearer, eventually
 
+
+class Declared(NamedTuple):
+    """`down`: requests while the store is away. `survivors`, `newcomers`: what becomes, once an
+    empty store is back, of logins that only the lost one knew."""
+
+    down: Literal["at_once", "within_law", "serves"]
+    survivors: Literal["refuse", "serve"] = "refuse"
+    newcomers: Literal["refuse", "serve"] = "refuse"
+
+
+DECLARED = {
+    "session_redis": Declared("at_once"),
+    "session_redis_batched": Declared("at_once"),
+    "session_nearcache": Declared("within_law"),
+    "session_tracking": Declared("within_law"),
+    # An access token asks nobody; its refresh token is lost with the store.
+    "jwt_refresh": Declared("serves", survivors="serve", newcomers="serve"),
+}
+# Its access tokens outlive a kick, by its law.
+KICK_WAITS_FOR_EXPIRY = {"jwt_refresh"}
 STORED = [name for name in available() if load(name).needs_store]
-# The default deadline is 0.5 s; the rest is a busy machine's.
-BOUND_S = 2.0
 
 
-@contextmanager
-def frozen(store: RunningStore) -> Iterator[None]:
-    assert store.pid is not None
-    os.kill(store.pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(store.pid, signal.SIGCONT)
+def test_every_stored_strategy_declares_what_an_outage_does() -> None:
+    assert sorted(DECLARED) == STORED
 
 
-def assert_unavailable(replica: Replica, minted: Minted) -> None:
-    started_s = time.monotonic()
-    answer = replica.me(minted.bearer)
-    assert answer.status == 503
-    assert int(answer.headers["Retry-After"]) >= 1
-    assert answer.json["error"] == "store_unavailable"
-    assert time.monotonic() - started_s < BOUND_S
+@pytest.fixture(scope="module", params=STORED)
+def outage(request: pytest.FixtureRequest) -> Iterator[Outage]:
+    with ExitStack() as stack:
+        yield Outage(request.param, stack)
 
 
 def whoami(replica: Replica, minted: Minted) -> str | None:
@@ -44,68 +61,133 @@ def whoami(replica: Replica, minted: Minted) -> str | None:
     return answer.json["user_id"] if answer.status == 200 else None
 
 
-@pytest.mark.parametrize("strategy", STORED)
-def test_a_frozen_store(strategy: str) -> None:
-    connections = "--store-connections"
-    with (
-        start_store() as store,
-        running(strategy, "--store", store.url, connections, "4", *CHEAP_LOGIN) as replica,
-    ):
-        pool = replica.mint(40)
-        assert whoami(replica, pool[0]) == pool[0].user_id
-        with frozen(store):
-            assert_unavailable(replica, pool[0])
-            assert replica.ask("GET", "/readyz").status == 503
-            assert replica.ask("GET", "/healthz").status == 200
-            login = replica.login()
-            assert (login.status, login.headers["Retry-After"]) == (503, "1")
-            with ThreadPoolExecutor(20) as threads:
-                started_s = time.monotonic()
-                said = list(threads.map(lambda minted: replica.me(minted.bearer).status, pool))
-            assert set(said) == {503}
-            assert time.monotonic() - started_s < 2 * BOUND_S
-        eventually(lambda: whoami(replica, pool[0]) is not None)
-        # Late answers to the frozen commands must reach nobody.
-        with ThreadPoolExecutor(8) as threads:
-            for _ in range(3):
-                seen = list(threads.map(lambda minted: whoami(replica, minted), pool))
-                assert seen == [minted.user_id for minted in pool]
+def mint(outage: Outage, count: int, first_user: int) -> list[Minted]:
+    """Known to both replicas."""
+    minted = outage.both[0].mint(count, first_user=first_user)
+    warm(outage.both, minted)
+    return minted
 
 
-@pytest.mark.parametrize("strategy", STORED)
-def test_a_store_frozen_in_the_midst_of_requests(strategy: str) -> None:
-    with (
-        start_store() as store,
-        running(strategy, "--store", store.url, *CHEAP_LOGIN) as patient,
-        running(strategy, "--store", store.url, "--store-deadline-s", "0.05") as replica,
-    ):
-        pool = patient.mint(200)
-        with ThreadPoolExecutor(8) as threads:
-            answers = threads.map(lambda minted: whoami(replica, minted), pool * 3)
-            for _ in range(4):
-                with frozen(store):
-                    # Longer than the deadline, so that commands are given up on and answered late.
-                    time.sleep(0.08)
-            seen = list(answers)
-        for minted, user_id in zip(pool * 3, seen, strict=True):
-            assert user_id in (minted.user_id, None)
+def assert_as_declared(outage: Outage, pool: list[Minted], *, is_silent: bool) -> None:
+    """What is said, from the beginning of an outage on, to credentials that were warm."""
+    began_s = time.monotonic()
+    down = DECLARED[outage.strategy].down
+    both = outage.both
+    if down == "within_law":
+        at_first = {answer.status for answer in ask_together(profiles(both, pool[0]))}
+        # A connection that ended tells at once what silence does not.
+        assert 200 in at_first or not is_silent
+        time.sleep(max(0.0, began_s + outage.law["bound_s"] - time.monotonic()))
+    said = {answer.status for answer in ask_together(profiles(both, *pool))}
+    assert said == ({200} if down == "serves" else {503})
+    expected_unready = {503} if down != "serves" else {200, 503}
+    ready = ask_together([lambda: both[0].ask("GET", "/readyz")])[0]
+    assert ready.status in expected_unready
+    assert both[0].ask("GET", "/healthz").status == 200
+    questions = operations(both[0], pool[0])
+    answers = ask_together(list(questions.values()))
+    assert {answer.status for answer in answers} == {503}, list(questions)
+    body = {"cart": [1]}
+    ask_together([lambda: both[1].ask("PUT", "/state", pool[1].bearer, body)])
+    ask_together([lambda: both[1].ask("POST", "/logout", pool[2].bearer)])
 
 
-@pytest.mark.parametrize("strategy", STORED)
-def test_a_dead_store(strategy: str) -> None:
-    with ExitStack() as server:
-        with start_store() as store:
-            port = int(store.url.rsplit(":", 1)[1].split("/")[0])
-            flags = ("--store", store.url, *CHEAP_LOGIN)
-            replica = server.enter_context(running(strategy, *flags))
-            minted = replica.mint()[0]
-            assert whoami(replica, minted) == minted.user_id
-        assert_unavailable(replica, minted)
-        assert replica.admin("users/user-000000/revoke").status == 503
-        assert replica.admin("credentials", {"count": 10}).status == 503
-        with start_store(port):
-            eventually(lambda: replica.ask("GET", "/readyz").status == 200)
-            # An empty store knows nobody; logging in works again.
-            assert replica.me(minted.bearer).status == 401
-            again = replica.mint()[0]
-            assert whoami(replica, again) == again.user_id
+def assert_works(outage: Outage, pool: list[Minted]) -> None:
+    """All of `pool` are themselves, on both replicas, and new logins are made."""
+    for replica in outage.both:
+        eventually(partial(_is_ready, replica))
+        eventually(partial(_is_known, replica, pool[0]))
+        with ThreadPoolExecutor(4) as threads:
+            seen = list(threads.map(partial(whoami, replica), pool))
+        assert seen == [minted.user_id for minted in pool]
+
+
+def _is_ready(replica: Replica) -> bool:
+    return replica.ask("GET", "/readyz").status == 200
+
+
+def _is_known(replica: Replica, minted: Minted) -> bool:
+    return whoami(replica, minted) == minted.user_id
+
+
+def test_a_frozen_store(outage: Outage) -> None:
+    pool = mint(outage, 12, first_user=100)
+    with outage.frozen():
+        assert_as_declared(outage, pool, is_silent=True)
+    # Two of them were used while the store was frozen, and what was asked may yet be done.
+    assert_works(outage, pool[3:])
+
+
+def test_a_store_frozen_in_the_midst_of_requests(outage: Outage) -> None:
+    """Late answers to commands that were given up on must reach nobody."""
+    pool = mint(outage, 60, first_user=200)
+    both = outage.both
+    with ThreadPoolExecutor(8) as threads:
+        asked = [(both[number % 2], minted) for number, minted in enumerate(pool * 8)]
+        answers = threads.map(lambda each: whoami(*each), asked)
+        for _ in range(2):
+            with outage.frozen():
+                time.sleep(DEADLINE_S + 0.05)
+        seen = list(answers)
+    for (_, minted), user_id in zip(asked, seen, strict=True):
+        assert user_id in (minted.user_id, None)
+    assert_works(outage, pool)
+
+
+def test_connections_that_are_reset(outage: Outage) -> None:
+    pool = mint(outage, 6, first_user=300)
+    for _ in range(3):
+        outage.reset_connections()
+        ask_together(profiles(outage.both, *pool))
+    assert_works(outage, pool)
+
+
+def test_a_kick_right_after_a_reset_keeps_the_law(outage: Outage) -> None:
+    """What a replica missed while it was cut off, it must find out or fail."""
+    bystander, kicked = mint(outage, 2, first_user=400)
+    outage.reset_connections()
+    taken: list[float] = []
+
+    def kick() -> bool:
+        answer = outage.both[0].admin(f"users/{kicked.user_id}/revoke")
+        taken.append(time.monotonic())
+        return answer.status in (200, 202)
+
+    eventually(kick)
+    if outage.law["bound_s"] <= 2:
+        time.sleep(max(0.0, taken[-1] + outage.law["bound_s"] - time.monotonic()))
+        for replica in outage.both:
+            refuses_from_now_on(replica, kicked)
+    assert_works(outage, [bystander])
+
+
+def test_a_store_that_dies_and_is_lost(outage: Outage) -> None:
+    declared = DECLARED[outage.strategy]
+    pool = mint(outage, 4, first_user=500)
+    kicked = mint(outage, 1, first_user=600)[0]
+    headers = bearer(ADMIN_SECRET)
+    assert outage.both[0].ask("POST", f"/admin/users/{kicked.user_id}/revoke", headers).status < 300
+    outage.kill()
+    assert_as_declared(outage, pool, is_silent=False)
+    outage.start_empty()
+    for replica in outage.both:
+        assert_old_logins(replica, declared.survivors, pool[3], kicked)
+    again = outage.both[0].mint(1, first_user=700)
+    assert_works(outage, again)
+    with outage.newcomer() as newcomer:
+        assert_old_logins(newcomer, declared.newcomers, pool[3], kicked)
+        eventually(partial(_is_known, newcomer, again[0]))
+
+
+def assert_old_logins(replica: Replica, expected: str, minted: Minted, kicked: Minted) -> None:
+    eventually(partial(_is_ready, replica))
+    if expected == "refuse":
+        refuses_from_now_on(replica, minted)
+    else:
+        assert replica.me(minted.bearer).status == 200
+    if replica.me(kicked.bearer).status == 200:
+        strategy = replica.ask("GET", "/readyz").json["strategy"]
+        assert strategy in KICK_WAITS_FOR_EXPIRY
+    if minted.refresh_token is not None:
+        body = {"refresh_token": minted.refresh_token}
+        assert replica.ask("POST", "/refresh", (), body).status == 401
