@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 RUN ?= results/latest
 WEB_PORT ?= 8089
 
-.PHONY: help bench report smoke ui test check bench-servers bench-generator up down lock clean
+.PHONY: help bench report smoke ui test fuzz check bench-servers bench-generator up down lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -42,7 +42,10 @@ ui: $(INSTALLED) ## Locust's web UI on 127.0.0.1:8089; servers start when a test
 	@$(BIN)/python -m loadtests ui --web-port $(WEB_PORT)
 
 test: $(INSTALLED) ## run every test
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2
+
+fuzz: $(INSTALLED) ## millions of hostile credentials against every strategy (about 15 minutes)
+	@AUTHBENCH_FUZZ=full $(BIN)/python -m pytest tests/servers/test_fuzz.py
 
 check: $(INSTALLED) ## ruff, mypy --strict and the import arrows
 	@$(BIN)/ruff check .

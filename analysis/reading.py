@@ -55,6 +55,16 @@ class Reading:
     def experiment(self) -> Experiment:
         return self.run.experiment
 
+    @property
+    def impossible(self) -> dict[str, str]:
+        """Arms that were left out, with the reason."""
+        return {
+            arm: facts.impossible
+            for block in self.run.blocks
+            for arm, facts in block.arms.items()
+            if facts.impossible is not None
+        }
+
     def law(self, arm: str) -> LawRecord | None:
         """What the arm's server promised, None when no block got as far as asking."""
         facts = (block.arms.get(arm) for block in self.run.blocks)

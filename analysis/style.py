@@ -1,9 +1,11 @@
 """One look for every chart: a colour a strategy, the same in all of them, in print and for the
 colour-blind.
 
-Colours are those of Okabe & Ito ("Color Universal Design", 2008), darkened for a second turn. A
-strategy also has a marker; arms of one strategy differ by line style, and a control is the same
-colour, dashed and hatched.
+Families share a hue: sessions blue, plain tokens orange to brown, tokens that can be taken back
+violet. Within them shades were chosen so that any two strategies stay apart under the colour
+vision of Machado, Oliveira & Fernandes ("A Physiologically-based Model for Simulation of Color
+Vision Deficiency", 2009), protanopia and deuteranopia. A strategy also has a marker of its own;
+arms of one strategy differ by line style, and a control is the same colour, dashed and hatched.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ from matplotlib.colors import to_hex, to_rgb
 from loadtests.model import Arm
 
 LineStyle = Literal["-", "-.", ":"] | tuple[float, tuple[float, float]]
+# A name of matplotlib's, or a star of (points, 1, turned by degrees).
+Marker = str | tuple[int, Literal[1], int]
 
 RC: Mapping[str, object] = {
     "font.family": "DejaVu Sans",
@@ -43,11 +47,26 @@ RC: Mapping[str, object] = {
 WIDTH_IN = 9.0
 SOFT = "#666666"
 
-# Best known first, so that the commonest comparisons get the most distinct pairs.
-_PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-_MARKERS = "osD^vPXp*h<>d8"
-_KNOWN = {"none": "#7A7A7A", "session_redis": "#0072B2", "jwt_hs256": "#D55E00"}
-_KNOWN_MARKERS = {"none": "^", "session_redis": "o", "jwt_hs256": "s"}
+_KNOWN: Mapping[str, tuple[str, Marker]] = {
+    "none": ("#7A7A7A", "^"),
+    "session_redis": ("#0072B2", "o"),
+    "session_redis_batched": ("#214FDB", "D"),
+    "session_nearcache": ("#385C73", "v"),
+    "session_tracking": ("#0B2D86", "P"),
+    "jwt_hs256": ("#D55E00", "s"),
+    "jwt_rs256": ("#463107", "<"),
+    "jwt_es256": ("#AE704A", "*"),
+    "jwt_eddsa": ("#F0CA55", "H"),
+    "jwt_cached": ("#F5C59D", ">"),
+    "jwt_denylist_redis": ("#43124D", "X"),
+    "jwt_denylist_pubsub": ("#482133", "d"),
+    "jwt_denylist_push": ("#D06CEB", "p"),
+    "jwt_epoch": ("#DAA5BA", "8"),
+    "jwt_refresh": ("#E99BE6", (4, 1, 0)),
+}
+# For strategies of the reader's own: Okabe & Ito ("Color Universal Design", 2008), then darkened.
+_PALETTE = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_MARKERS: tuple[Marker, ...] = ("h", (6, 1, 0), (3, 1, 0), (3, 1, 180), (8, 1, 0), (5, 1, 36))
 _LINES: tuple[LineStyle, ...] = ("-", "-.", ":", (0, (7, 1.5)))
 _CONTROL_LINE: LineStyle = (0, (3, 2))
 
@@ -64,7 +83,7 @@ class ArmStyle:
     """How one arm is drawn everywhere."""
 
     colour: str
-    marker: str
+    marker: Marker
     line: LineStyle
     hatch: str
     filled: bool
@@ -91,14 +110,12 @@ def styles_of(arms: tuple[Arm, ...]) -> dict[str, ArmStyle]:
     return styles
 
 
-def _strategy_looks(strategies: set[str]) -> dict[str, tuple[str, str]]:
-    known = {name: (_KNOWN[name], _KNOWN_MARKERS[name]) for name in strategies & _KNOWN.keys()}
-    colours = [c for c in _PALETTE if c not in _KNOWN.values()]
-    colours += [_darker(c) for c in _PALETTE if c != "#000000"]
-    markers = [m for m in _MARKERS if m not in _KNOWN_MARKERS.values()]
+def _strategy_looks(strategies: set[str]) -> dict[str, tuple[str, Marker]]:
+    looks = {name: _KNOWN[name] for name in strategies & _KNOWN.keys()}
+    colours = [*_PALETTE, *(_darker(c) for c in _PALETTE if c != "#000000")]
     for index, name in enumerate(sorted(strategies - _KNOWN.keys())):
-        known[name] = (colours[index % len(colours)], markers[index % len(markers)])
-    return known
+        looks[name] = (colours[index % len(colours)], _MARKERS[index % len(_MARKERS)])
+    return looks
 
 
 def _darker(colour: str) -> str:

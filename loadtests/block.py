@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from loadtests import verify
 from loadtests.generator import start_generator
@@ -21,6 +21,7 @@ from loadtests.model import (
 )
 from loadtests.placement import pin, usable_cpus
 from loadtests.plan import plan_block, predicted_s
+from loadtests.server_flags import ExperimentError
 from loadtests.target import RunningArm, RunSecrets, StrategyFacts, running_arms
 
 # A block that takes this much longer than predicted hangs.
@@ -40,23 +41,24 @@ class Readied:
 
 @dataclass(frozen=True, slots=True)
 class BlockPlan:
-    """What stays the same from block to block."""
+    """What stays the same from block to block; `facts` by the arm's name."""
 
     experiment: Experiment
-    strategies: Mapping[str, StrategyFacts]
+    facts: Mapping[str, StrategyFacts]
     placement: Placement
     secrets: RunSecrets
     run_started_ns: int
 
     def arms(self) -> dict[str, tuple[Arm, StrategyFacts]]:
-        return {arm.name: (arm, self.strategies[arm.strategy]) for arm in self.experiment.arms}
+        return {arm.name: (arm, self.facts[arm.name]) for arm in self.experiment.arms}
 
 
 def measure_block(
     plan: BlockPlan, block: int, on_ready: Callable[[Readied], None]
 ) -> Iterator[Message]:
-    """Messages as they come. Raises MeasurementError when something dies, ConfigurationError
-    when servers refuse their settings or credentials would expire within the block.
+    """Messages as they come, of the arms that are possible. Raises MeasurementError when something
+    dies, ConfigurationError when servers refuse their settings, credentials would expire within
+    the block or no arm is possible.
 
     `on_ready` is told what was learnt before the first slice.
     """
@@ -67,6 +69,7 @@ def measure_block(
         running_arms(plan.arms(), _server_settings(experiment), plan.secrets) as arms,
     ):
         targets, facts = _ready(plan, arms, predicted_block_s)
+        experiment = _without_impossible(experiment, facts)
         store = next((arm.store.info for arm in arms.values() if arm.store is not None), None)
         on_ready(Readied(BlockFacts(block, facts), store))
         order = Order(
@@ -97,36 +100,58 @@ def _ready(
 ) -> tuple[tuple[ArmTarget, ...], dict[str, ArmFacts]]:
     targets, facts = [], {}
     for name, running in arms.items():
-        first = running.replicas[0].address
-        readyz = verify.readiness(first)
-        before = running.store.used_memory_bytes() if running.store else None
-        minted = verify.mint(first, plan.experiment.population, plan.secrets.admin_secret)
-        after = running.store.used_memory_bytes() if running.store else None
+        readyz = verify.readiness(running.replicas[0].address)
+        law, cookie_name = verify.law(readyz), readyz["cookie_name"]
+        try:
+            minted, bytes_per_login = _mint(plan, running)
+        except verify.DoesNotFitError as why:
+            facts[name] = ArmFacts(law, None, impossible=str(why))
+            continue
+        facts[name] = ArmFacts(law, bytes_per_login)
         verify.check_life(name, minted.shortest_life_s, predicted_block_s)
+        sample = minted.credentials[:SAMPLE]
         for replica in running.replicas:
             verify.check_replica(
-                replica.name,
-                replica.address,
-                running.arm.carrier,
-                readyz["cookie_name"],
-                minted.credentials[:SAMPLE],
+                replica.name, replica.address, running.arm.carrier, cookie_name, sample
             )
-        bytes_per_login = (
-            None if before is None or after is None else (after - before) / len(minted.credentials)
-        )
-        facts[name] = ArmFacts(verify.law(readyz), bytes_per_login)
-        targets.append(
-            ArmTarget(
-                arm=name,
-                carrier=running.arm.carrier,
-                cookie_name=readyz["cookie_name"],
-                replicas=tuple(replica.address for replica in running.replicas),
-                store_pid=running.store.pid if running.store else None,
-                store_url=running.store.url if running.store else None,
-                credentials=minted.credentials,
-            )
-        )
+        targets.append(_target(running, cookie_name, minted))
     return tuple(targets), facts
+
+
+def _mint(plan: BlockPlan, running: RunningArm) -> tuple[verify.Minted, float | None]:
+    """The population's credentials, and by how many bytes each made the store grow."""
+    before = running.store.used_memory_bytes() if running.store else None
+    minted = verify.mint(
+        running.replicas[0].address,
+        plan.experiment.population,
+        plan.secrets.admin_secret,
+        state_bytes=running.arm.state_bytes,
+    )
+    after = running.store.used_memory_bytes() if running.store else None
+    if before is None or after is None:
+        return minted, None
+    return minted, (after - before) / len(minted.credentials)
+
+
+def _target(running: RunningArm, cookie_name: str, minted: verify.Minted) -> ArmTarget:
+    return ArmTarget(
+        arm=running.arm.name,
+        carrier=running.arm.carrier,
+        cookie_name=cookie_name,
+        replicas=tuple(replica.address for replica in running.replicas),
+        store_pid=running.store.pid if running.store else None,
+        store_url=running.store.url if running.store else None,
+        credentials=minted.credentials,
+        state_bytes=running.arm.state_bytes,
+    )
+
+
+def _without_impossible(experiment: Experiment, facts: Mapping[str, ArmFacts]) -> Experiment:
+    possible = tuple(arm for arm in experiment.arms if facts[arm.name].impossible is None)
+    if not possible:
+        why = facts[experiment.reference].impossible
+        raise ExperimentError(f"arms: none of them is possible: {why}; allowed: at least one")
+    return replace(experiment, arms=possible)
 
 
 @contextmanager

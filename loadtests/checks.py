@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from loadtests.histogram import Histogram
 from loadtests.model import (
+    BlockFacts,
     Finding,
     Phase,
     Placement,
@@ -25,6 +26,7 @@ from loadtests.rules import (
     DISTURBED,
     ERRORS,
     GENERATOR_SATURATED,
+    IMPOSSIBLE,
     LAW_BROKEN,
     OFFERED_RATE_MISSED,
     POOL_EXHAUSTED,
@@ -121,7 +123,17 @@ def disturbance_findings(
 
 def run_findings(run: RunRecord) -> list[Finding]:
     """What a run's circumstances say before anything is measured."""
-    return _circumstances(run.store, run.placement)
+    return [*_circumstances(run.store, run.placement), *_impossible_arms(run.blocks)]
+
+
+def _impossible_arms(blocks: Sequence[BlockFacts]) -> list[Finding]:
+    """Arms that some block left out, each with the first block's reason."""
+    reasons: dict[str, str] = {}
+    for block in blocks:
+        for arm, facts in block.arms.items():
+            if facts.impossible is not None:
+                reasons.setdefault(arm, facts.impossible)
+    return [IMPOSSIBLE.found(arm, None, why) for arm, why in reasons.items()]
 
 
 def _circumstances(store: StoreInfo, placement: Placement) -> list[Finding]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from loadtests import scenarios
+from loadtests.carts import LEAST_STATE_BYTES
 from loadtests.model import (
     CONTROL_SUFFIX,
     Arm,
@@ -131,6 +133,7 @@ class _Arm(_Table):
     name: Name | None = None
     replicas: Count = 1
     settings: dict[str, Setting] = {}
+    state_bytes: Annotated[int, Field(ge=LEAST_STATE_BYTES)] | None = None
 
     @field_validator("strategy")
     @classmethod
@@ -140,7 +143,14 @@ class _Arm(_Table):
         return name
 
     def to_model(self, carrier: Carrier) -> Arm:
-        return Arm(self.name or self.strategy, self.strategy, self.replicas, carrier, self.settings)
+        return Arm(
+            name=self.name or self.strategy,
+            strategy=self.strategy,
+            replicas=self.replicas,
+            carrier=carrier,
+            settings=self.settings,
+            state_bytes=self.state_bytes,
+        )
 
 
 class _File(_Table):
@@ -196,9 +206,7 @@ def read(path: Path) -> Experiment:
 def _to_model(name: str, file: _File) -> Experiment:
     arms = [arm.to_model(file.carrier) for arm in file.arms]
     twins = [
-        Arm(arm.name + CONTROL_SUFFIX, arm.strategy, arm.replicas, arm.carrier, arm.settings)
-        for arm in arms
-        if arm.name == file.control
+        replace(arm, name=arm.name + CONTROL_SUFFIX) for arm in arms if arm.name == file.control
     ]
     return Experiment(
         name=name,

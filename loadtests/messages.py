@@ -51,7 +51,8 @@ class Credential:
 class ArmTarget:
     """How the generator reaches an arm and whose CPU to count for it.
 
-    A store has a pid where it is a process of this run, else a URL; neither: no store.
+    A store has a pid where it is a process of this run, else a URL; neither: no store. Users
+    keep the state of their logins at `state_bytes`, where it is given.
     """
 
     arm: str
@@ -61,6 +62,7 @@ class ArmTarget:
     store_pid: int | None = None
     store_url: str | None = None
     credentials: tuple[Credential, ...] = ()
+    state_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

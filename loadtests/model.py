@@ -42,13 +42,14 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """What is compared: a strategy with its settings and replica count."""
+    """What is compared: a strategy with its settings, replicas and the state of its logins."""
 
     name: str
     strategy: str
     replicas: int
     carrier: Carrier
     settings: Mapping[str, Setting] = field(default_factory=dict)
+    state_bytes: int | None = None
 
     @property
     def is_control(self) -> bool:
@@ -254,10 +255,11 @@ class LawRecord:
 
 @dataclass(frozen=True, slots=True)
 class ArmFacts:
-    """What a block learnt of an arm before measuring. Keyed by arm in `BlockFacts.arms`."""
+    """What a block learnt of an arm before measuring; `impossible` says why it was left out."""
 
     law: LawRecord
     store_bytes_per_login: float | None
+    impossible: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

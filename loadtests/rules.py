@@ -81,6 +81,12 @@ UNPINNED = Rule(
     "generator and servers shared CPUs",
     "run on Linux with at least two CPUs to keep them apart",
 )
+IMPOSSIBLE = Rule(
+    "impossible",
+    "warning",
+    "the arm cannot be as it was asked for, so it was not measured",
+    "lower its `state_bytes`, raise `server.state_max_bytes`, or keep state on the server",
+)
 LAW_BROKEN = Rule(
     "law_broken",
     "invalid",

@@ -77,12 +77,12 @@ def run(experiment: Experiment, results: Path, progress: Progress) -> Outcome:
 def _prepare(experiment: Experiment) -> BlockPlan:
     if url := os.environ.get("REDIS_URL"):
         external_store(url)
-    facts = {arm.strategy: describe(arm, experiment.server) for arm in experiment.arms}
-    if not url and any(strategy.needs_store for strategy in facts.values()):
+    facts = {arm.name: describe(arm, experiment.server) for arm in experiment.arms}
+    if not url and any(each.needs_store for each in facts.values()):
         find_program()
     return BlockPlan(
         experiment=experiment,
-        strategies=facts,
+        facts=facts,
         placement=place(usable_cpus(), experiment.max_server_cpus),
         secrets=RunSecrets.fresh(),
         run_started_ns=time.monotonic_ns(),

@@ -20,6 +20,7 @@ from typing import IO, NamedTuple
 from loadtests import server_flags
 from loadtests.messages import ReplicaAddress
 from loadtests.model import Arm, ConfigurationError, Setting
+from loadtests.signing_keys import SigningKeys
 from loadtests.store_server import RunningStore, external_store, start_store
 
 START_TIMEOUT_S = 30.0
@@ -37,26 +38,28 @@ class RunSecrets:
     """Made for one run and handed to its servers by environment, never by argument."""
 
     admin_secret: str
-    signing_key: str
+    signing_keys: SigningKeys
     password: str
 
     @classmethod
     def fresh(cls) -> RunSecrets:
-        return cls(*(secrets.token_urlsafe(32) for _ in range(3)))
+        return cls(secrets.token_urlsafe(32), SigningKeys(), secrets.token_urlsafe(32))
 
-    def environment(self) -> dict[str, str]:
+    def environment(self, key_kind: str) -> dict[str, str]:
+        """What a server whose strategy signs with that kind of key is started with."""
         return {
             "AUTHBENCH_ADMIN_SECRET": self.admin_secret,
-            "AUTHBENCH_SIGNING_KEY": self.signing_key,
+            "AUTHBENCH_SIGNING_KEY": self.signing_keys.of(key_kind),
             "AUTHBENCH_USER_PASSWORD": self.password,
         }
 
 
 @dataclass(frozen=True, slots=True)
 class StrategyFacts:
-    """What a strategy says of itself before any server of it runs."""
+    """What a strategy says of itself, and of its settings, before any server of it runs."""
 
     needs_store: bool
+    key_kind: str = "secret"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,8 @@ def describe(arm: Arm, server_settings: Mapping[str, Setting]) -> StrategyFacts:
     if asked.returncode != 0:
         why = asked.stderr.strip().splitlines()[-1:] or ["cannot be described"]
         raise server_flags.refusal(why[0], arm, server_settings)
-    return StrategyFacts(needs_store=bool(json.loads(asked.stdout)["needs_store"]))
+    told = json.loads(asked.stdout)
+    return StrategyFacts(needs_store=bool(told["needs_store"]), key_kind=str(told["key_kind"]))
 
 
 @contextmanager
@@ -137,12 +141,13 @@ def running_arms(
             if facts.needs_store
         }
         starting: dict[str, list[_Starting]] = {}
-        for name, (arm, _facts) in arms.items():
+        for name, (arm, facts) in arms.items():
             command = _command(arm, server_settings)
+            environment = {**os.environ, **run_secrets.environment(facts.key_kind)}
             if name in stores:
                 command += ["--store", stores[name].url, "--key-prefix", f"authbench:{name}:"]
             starting[name] = [
-                _start(stack, f"{name} replica {number}", command, number, run_secrets)
+                _start(stack, f"{name} replica {number}", command, number, environment)
                 for number in range(arm.replicas)
             ]
         # Runs first at the end: all are told to stop before any is waited for.
@@ -176,14 +181,14 @@ def _command(arm: Arm, server_settings: Mapping[str, Setting]) -> list[str]:
 
 
 def _start(
-    stack: ExitStack, name: str, command: list[str], number: int, run_secrets: RunSecrets
+    stack: ExitStack, name: str, command: list[str], number: int, environment: dict[str, str]
 ) -> _Starting:
     # A file without a name: whatever kills this process, no log is left behind.
     log = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
     process = subprocess.Popen(
         [*command, "--port", "0", "--replica", str(number), "--exit-with-parent"],
         cwd=_ROOT,
-        env={**os.environ, **run_secrets.environment()},
+        env=environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=log,

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import requests
 
+from loadtests.carts import cart
 from loadtests.messages import Credential, ReplicaAddress
 from loadtests.model import Carrier, LawRecord
 from loadtests.server_flags import ExperimentError
@@ -30,17 +31,33 @@ class Minted:
     shortest_life_s: float | None
 
 
-def mint(address: ReplicaAddress, count: int, admin_secret: str, first_user: int = 0) -> Minted:
-    """One credential each for `count` users from `first_user` on.
+class DoesNotFitError(Exception):
+    """The state asked for does not fit the server or the credential; the text is the server's."""
 
-    Raises MeasurementError when the server refuses.
+
+def mint(
+    address: ReplicaAddress,
+    count: int,
+    admin_secret: str,
+    first_user: int = 0,
+    state_bytes: int | None = None,
+) -> Minted:
+    """One credential each for `count` users from `first_user` on, their state that large.
+
+    Raises DoesNotFitError where such a state cannot be, MeasurementError when the server refuses
+    for another reason.
     """
+    asked: dict[str, object] = {"count": count, "first_user": first_user}
+    if state_bytes is not None:
+        asked["state"] = cart(0, state_bytes)
     answer = requests.post(
         f"{address.origin}/admin/credentials",
-        json={"count": count, "first_user": first_user},
+        json=asked,
         headers={"Authorization": f"Bearer {admin_secret}"},
         timeout=TIMEOUT_S,
     )
+    if answer.status_code == 413:
+        raise DoesNotFitError(answer.json()["message"])
     if answer.status_code != 200:
         raise MeasurementError(f"{address.origin}: minting answered {answer.status_code}")
     minted = answer.json()["credentials"]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from math import gcd
 from typing import Any
 
+from loadtests.carts import cart
 from loadtests.client import Client, ExchangeFailed, Watchdog
 from loadtests.http_messages import LOGIN, LOGOUT, ME, STATE, Endpoint, Requests
 from loadtests.messages import ArmTarget, Credential
@@ -78,16 +79,22 @@ class Visitor:
             self._next_line = self.dice.randrange(len(self.lines))
         return self._accounts[self._next_account]
 
+    def any_account(self) -> Account:
+        """One of this user's accounts, each as likely; logs in first where it has none."""
+        if not self._accounts:
+            self._accounts.append(self._login_once())
+        return self._accounts[self.dice.randrange(len(self._accounts))]
+
     def me(self, account: Account, due_ns: int) -> bool:
         line = self._line()
         return self._call(line, ME, line.requests.me(account.credential), due_ns)
 
     def write_state(self, account: Account, due_ns: int) -> bool:
         account.writes += 1
-        # The cart keeps its size, so a run's later slices are not dearer than its first.
-        cart = {"cart": [{"sku": f"sku-{account.writes % 1000:03}", "quantity": 1}]}
         line = self._line()
-        request = line.requests.state(account.credential, account.csrf_token, cart)
+        request = line.requests.state(
+            account.credential, account.csrf_token, cart(account.writes, self.target.state_bytes)
+        )
         accepted = self._call(line, STATE, request, due_ns)
         if accepted:
             account.credential = self._granted(line.client) or account.credential

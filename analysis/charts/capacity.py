@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from analysis.charts.chart import Measured, NothingToDrawError, chart
-from analysis.charts.drawing import arm_axis, figure_for_arms
+from analysis.charts.drawing import arm_axis, figure_for_arms, mark_impossible
 from analysis.results import Result
 from analysis.style import PARTS
 from analysis.units import number
@@ -68,6 +68,7 @@ def cpu_per_request(measured: Measured) -> Figure:
 
 def _bars(axes: Axes, measured: Measured, results: list[Result]) -> None:
     place = arm_axis(axes, measured)
+    mark_impossible(axes, measured, place)
     for result in results:
         style, y, value = measured.styles[result.arm], place[result.arm], result.value or 0.0
         high = result.high or value
@@ -92,6 +93,7 @@ def _bars(axes: Axes, measured: Measured, results: list[Result]) -> None:
 
 def _stack(axes: Axes, measured: Measured, phase: Phase) -> None:
     place = arm_axis(axes, measured)
+    mark_impossible(axes, measured, place)
     edges = dict.fromkeys(place, 0.0)
     for part, (colour, hatch) in PARTS.items():
         values = _parts(measured, phase, part)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from analysis.charts.chart import Measured
-from analysis.style import WIDTH_IN
+from analysis.style import SOFT, WIDTH_IN
 
+# Beyond it lines are drawn thinner and panels taller.
+MANY_ARMS = 8
+_MORE_PER_ARM_IN = 0.12
 _LEGEND_COLUMNS = 4
 
 
@@ -20,7 +25,11 @@ def figure_for_arms(arms: int, rows: int) -> Figure:
 def figure_for_lines(
     arms: int, rows: int = 1, row_in: float = 3.6, columns: int = _LEGEND_COLUMNS
 ) -> Figure:
-    """Room for `rows` panels of lines and below them a legend of `arms` entries in `columns`."""
+    """Room for `rows` panels of lines and below them a legend of `arms` entries in `columns`.
+
+    With many arms panels are taller, as lines lie closer.
+    """
+    row_in += _MORE_PER_ARM_IN * max(0, arms - MANY_ARMS)
     legend_in = 0.24 * -(-arms // columns)
     return Figure(figsize=(WIDTH_IN, rows * row_in + legend_in), layout="constrained")
 
@@ -33,6 +42,20 @@ def arm_axis(axes: Axes, measured: Measured) -> dict[str, int]:
     axes.grid(visible=False, axis="y")
     axes.tick_params(axis="y", length=0)
     return {name: index for index, name in enumerate(names)}
+
+
+def mark_impossible(axes: Axes, measured: Measured, place: Mapping[str, int]) -> None:
+    """Says on the lines of arms that could not be why nothing stands there."""
+    for arm in measured.reading.impossible:
+        axes.annotate(
+            "impossible, so not measured",
+            (0, place[arm]),
+            (5, 0),
+            textcoords="offset points",
+            va="center",
+            color=SOFT,
+            fontsize=8.5,
+        )
 
 
 def legend_below(figure: Figure, measured: Measured, arms: list[str]) -> None:

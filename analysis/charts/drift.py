@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from analysis.charts.chart import Measured, NothingToDrawError, chart
-from analysis.charts.drawing import figure_for_lines, legend_below
+from analysis.charts.drawing import MANY_ARMS, figure_for_lines, legend_below
 from loadtests.model import Phase
 
 
@@ -19,7 +19,8 @@ def drift(measured: Measured) -> Figure:
     One mark a slice of about a second, as a share of its arm's mean, in the order of the rounds;
     grey bands are blocks, with the minute each began. Arms take turns within a round, so what
     moves all of them together is the machine, and cancels in a paired ratio; what moves one of
-    them is that arm. The vertical axis does not start at zero.
+    them is that arm. Among many arms the black line is their median: the machine. The vertical
+    axis does not start at zero.
     """
     closed = (*measured.phases("capacity"), *measured.phases("login"))
     phases = [phase for phase in closed if not phase.load.is_open and _repeats(measured, phase)]
@@ -28,8 +29,14 @@ def drift(measured: Measured) -> Figure:
     figure = figure_for_lines(len(measured.styles), rows=len(phases), row_in=2.6)
     for axes, phase in zip(figure.subplots(len(phases), squeeze=False)[:, 0], phases, strict=True):
         _panel(axes, measured, phase)
-    legend_below(figure, measured, list(measured.styles))
+    legend_below(figure, measured, _drawn_arms(measured, phases))
     return figure
+
+
+def _drawn_arms(measured: Measured, phases: list[Phase]) -> list[str]:
+    frames = (throughput_of_slices(measured.reading.frame, phase.name) for phase in phases)
+    drawn = {arm for frame in frames for arm in frame["arm"]}
+    return [arm for arm in measured.styles if arm in drawn]
 
 
 def throughput_of_slices(frame: pd.DataFrame, phase: str) -> pd.DataFrame:
@@ -54,6 +61,10 @@ def _panel(axes: Axes, measured: Measured, phase: Phase) -> None:
     rounds = int(slices["round"].max()) + 2
     slices = slices.assign(place=slices["block"] * rounds + slices["round"])
     _mark_blocks(axes, slices, rounds)
+    many = slices["arm"].nunique() > MANY_ARMS
+    if many:
+        for _, middle in slices.groupby(["block", "place"])["of_mean"].median().groupby("block"):
+            axes.plot(middle.index.get_level_values("place"), middle, color="black", linewidth=2.2)
     for (arm, _), mine in slices.groupby(["arm", "block"]):
         style = measured.styles[str(arm)]
         axes.plot(
@@ -61,7 +72,7 @@ def _panel(axes: Axes, measured: Measured, phase: Phase) -> None:
             mine["of_mean"],
             color=style.colour,
             linestyle=style.line,
-            linewidth=0.8,
+            linewidth=0.0 if many else 0.8,
             marker=style.marker,
             markersize=4,
             markerfacecolor=style.face,

@@ -18,6 +18,7 @@ from loadtests.model import Phase
 _BEYOND_PER_BLOCK = 10
 _NINES = (0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999)
 _PANELS_A_ROW = 3
+_MARK_SPACING = 0.22
 
 
 @chart
@@ -49,7 +50,8 @@ def latency(measured: Measured) -> Figure:
 
 
 def _panel(axes: Axes, measured: Measured, phase: Phase, endpoint: str) -> None:
-    for arm, histogram in _curves(measured, phase, endpoint).items():
+    curves = _curves(measured, phase, endpoint)
+    for index, (arm, histogram) in enumerate(curves.items()):
         quantiles = _drawn_quantiles(histogram.count, measured)
         values_ms = [ns / 1e6 for ns in histogram.quantiles_ns(quantiles) if ns is not None]
         style = measured.styles[arm]
@@ -60,7 +62,8 @@ def _panel(axes: Axes, measured: Measured, phase: Phase, endpoint: str) -> None:
             linestyle=style.line,
             marker=style.marker,
             markerfacecolor=style.face,
-            markevery=0.22,
+            # Each arm's marks begin elsewhere, so that curves on one another show all of theirs.
+            markevery=(_MARK_SPACING * index / len(curves), _MARK_SPACING),
             markersize=4.5,
             linewidth=1.5,
         )
@@ -70,7 +73,7 @@ def _panel(axes: Axes, measured: Measured, phase: Phase, endpoint: str) -> None:
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if _is_plain(value) else "")
-    longest = max(h.count for h in _curves(measured, phase, endpoint).values())
+    longest = max(h.count for h in curves.values())
     axes.set_xlim(
         left=_nines([0.5])[0] * 0.9, right=_nines(_drawn_quantiles(longest, measured))[-1] * 1.04
     )

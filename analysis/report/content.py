@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from analysis.charts import CHARTS, Measured, NothingToDrawError, Picture
+from analysis.report.comparison_tables import comparison_tables
 from analysis.report.method import METHOD
-from analysis.report.numbers_tables import comparison_tables, key_table, result_tables
+from analysis.report.numbers_tables import key_table, result_tables
 from analysis.report.sentences import placement_sentence, sentences
 from analysis.report.summary import RunVerdict, Summary
 from analysis.report.tables import Table, arms_table, environment_table

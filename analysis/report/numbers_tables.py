@@ -1,19 +1,15 @@
-"""The tables of numbers: results, a table a phase, and comparisons, a table a pair of arms."""
+"""The tables of results: the key ones on one screen, then a table a phase."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from analysis.compare import Comparison, headline_pair, pairs
 from analysis.metrics import Metric
 from analysis.report.summary import Summary
 from analysis.report.tables import NOTHING, Table, settings_text
 from analysis.results import Result
-from analysis.stats import percent_within
 from analysis.units import number, plain_seconds, rate, seconds, share, size, span
 from loadtests.model import Phase, PhaseKind, Setting
-
-_Floors = dict[tuple[str | None, str | None, str], float | None]
 
 # What the latency phases' scenario asks for most.
 BROWSED = "GET /me"
@@ -29,28 +25,10 @@ def result_tables(summary: Summary) -> Iterator[Table]:
         for endpoint in sorted({result.endpoint for result in mine}, key=lambda e: e or ""):
             here = [result for result in mine if result.endpoint == endpoint]
             notes = () if endpoint else tuple(_phase_notes(summary, phase))
-            yield _result_table(summary, f"{phase.name}{_of(endpoint)}", here, phase, notes)
+            yield _result_table(summary, f"{phase.name}{of_endpoint(endpoint)}", here, phase, notes)
     outside = [result for result in summary.results if result.phase is None]
     if outside:
         yield _result_table(summary, "outside every phase", outside)
-
-
-def comparison_tables(summary: Summary) -> Iterator[Table]:
-    """Every pair of arms, the headline's first; the pairs without the reference are folded."""
-    experiment = summary.reading.experiment
-    headline = headline_pair(experiment)
-    floors = {(f.phase, f.endpoint, f.metric.name): f.value for f in summary.floors}
-    for pair in sorted(pairs(experiment), key=lambda pair: pair != headline):
-        mine = [c for c in summary.comparisons if (c.reference, c.candidate) == pair]
-        rows = tuple(_comparison_row(c, floors) for c in mine if c.ratio is not None)
-        if rows:
-            yield Table(
-                caption=f"{pair[1]} ÷ {pair[0]}",
-                columns=("metric", "where", "ratio", "95% interval", "A/A floor", "verdict"),
-                rows=rows,
-                notes=tuple(_not_compared(mine)),
-                folded=pair[0] != experiment.reference,
-            )
 
 
 def value_text(result: Result) -> str:
@@ -180,35 +158,6 @@ def _reasons(results: Iterable[Result]) -> Iterator[str]:
         yield f"No “{label}” for {', '.join(whose)}: {reason}."
 
 
-def _comparison_row(comparison: Comparison, floors: _Floors) -> tuple[str, ...]:
-    place = (comparison.phase, comparison.endpoint, comparison.metric.name)
-    floor = floors.get(place)
-    return (
-        comparison.metric.label,
-        f"{comparison.phase or 'every phase'}{_of(comparison.endpoint)}",
-        _ratio(comparison.ratio),
-        NOTHING
-        if comparison.low is None
-        else f"{_ratio(comparison.low)}–{_ratio(comparison.high)}",
-        NOTHING if floor is None else f"± {percent_within(floor)}%",
-        comparison.verdict,
-    )
-
-
-def _ratio(ratio: float | None) -> str:
-    if ratio is None:
-        return NOTHING
-    return f"{ratio:.3f}" if ratio < 100 else number(ratio)
-
-
-def _not_compared(comparisons: Iterable[Comparison]) -> Iterator[str]:
-    labels: dict[str, dict[str, None]] = {}
-    for comparison in comparisons:
-        if comparison.ratio is None:
-            labels.setdefault(comparison.reason or "", {})[comparison.metric.label] = None
-    for reason, missing in labels.items():
-        yield f"Not compared, {reason}: {', '.join(missing)}."
-
-
-def _of(endpoint: str | None) -> str:
+def of_endpoint(endpoint: str | None) -> str:
+    """` · GET /me`, to stand behind a phase's name."""
     return f" · {endpoint}" if endpoint else ""

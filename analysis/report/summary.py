@@ -56,6 +56,8 @@ def as_json(summary: Summary) -> str:
                 "replicas": arm.replicas,
                 "carrier": arm.carrier,
                 "settings": dict(arm.settings),
+                "state_bytes": arm.state_bytes,
+                "impossible": summary.reading.impossible.get(arm.name),
             }
             for arm in summary.reading.experiment.arms
         },

@@ -32,6 +32,10 @@ def arms_table(summary: Summary) -> Table:
         notes=(
             f"Reference: {experiment.reference}. An arm named …{CONTROL_SUFFIX} is the A/A "
             "control: a second copy, whose difference is noise.",
+            *(
+                f"Impossible, so not measured: {arm}: {why}."
+                for arm, why in summary.reading.impossible.items()
+            ),
         ),
     )
 
@@ -56,7 +60,8 @@ def settings_text(settings: Mapping[str, Setting]) -> str:
 
 
 def _arm_row(arm: Arm, law: LawRecord | None) -> tuple[str, ...]:
-    settings = settings_text(arm.settings)
+    state = {} if arm.state_bytes is None else {"state_bytes": arm.state_bytes}
+    settings = settings_text({**arm.settings, **state})
     return arm.name, arm.strategy, str(arm.replicas), arm.carrier, settings, *_law(law)
 
 

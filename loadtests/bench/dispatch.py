@@ -32,7 +32,7 @@ def measure_dispatch(rates_rps: Sequence[float]) -> Iterator[DispatchResult]:
     experiment = _experiment(rates_rps)
     plan = BlockPlan(
         experiment=experiment,
-        strategies={"none": StrategyFacts(needs_store=False)},
+        facts={"none": StrategyFacts(needs_store=False)},
         placement=place(usable_cpus()),
         secrets=RunSecrets.fresh(),
         run_started_ns=time.monotonic_ns(),

@@ -70,7 +70,9 @@ def test_the_summary_has_the_fields_of_the_design(written: Written) -> None:
         assert summary[part]
         assert all(list(row) == FIELDS[part] for row in summary[part])
     assert list(summary["arms"]) == ["none", "session_redis", "jwt_hs256", "session_redis#2"]
-    assert list(summary["arms"]["none"]) == ["strategy", "replicas", "carrier", "settings"]
+    assert list(summary["arms"]["none"]) == [
+        "strategy", "replicas", "carrier", "settings", "state_bytes", "impossible",
+    ]  # fmt: skip
     assert {row["metric"] for row in summary["results"]} == set(METRICS)
     assert {row["arm"] for row in summary["results"]} == set(summary["arms"])
 

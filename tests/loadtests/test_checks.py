@@ -219,6 +219,21 @@ def test_circumstances(placement: Placement, expected: list[str], *, shared: boo
     assert all(each.severity == "warning" for each in found)
 
 
+def test_an_arm_that_cannot_be_is_named_once_with_its_reason() -> None:
+    run = a_run()
+    blocks = [
+        dataclasses.replace(
+            block,
+            arms=dict(block.arms)
+            | {"jwt_hs256": dataclasses.replace(block.arms["jwt_hs256"], impossible="too large")},
+        )
+        for block in run.blocks
+    ]
+    (finding,) = run_findings(dataclasses.replace(run, blocks=tuple(blocks)))
+    assert (finding.name, finding.severity, finding.arm) == ("impossible", "warning", "jwt_hs256")
+    assert finding.message.endswith(": too large")
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
@@ -262,5 +277,5 @@ def test_trials_without_a_line_are_missed() -> None:
 def test_every_finding_has_advice() -> None:
     known = [each for each in vars(rules).values() if isinstance(each, rules.Rule)]
     found: list[Finding] = [rule.found("none", "capacity", "") for rule in known]
-    assert len({each.name for each in found}) == len(found) == 12
+    assert len({each.name for each in found}) == len(found) == 13
     assert all(each.message and each.advice for each in found)

@@ -3,12 +3,16 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+import servers.strategy
+from loadtests.carts import LEAST_STATE_BYTES
 from loadtests.experiment import EXPERIMENTS, MINT_MAX, find, read, strategies
 from loadtests.model import ConfigurationError, Load, Trials
+from loadtests.plan import predicted_s
 from loadtests.scenarios import available
 from servers.flags import parse_settings
 
@@ -27,6 +31,7 @@ argon2_time_cost = 1
 name = "one"
 strategy = "session_redis"
 replicas = 2
+state_bytes = 500
 settings = { idle_s = 600 }
 
 [[arms]]
@@ -56,8 +61,8 @@ trials = { per_slice = 4 }
 CLOSED = 'load = { model = "closed", users = 32 }'
 POISSON = 'load = { model = "poisson", rate_rps = 100 }'
 TRIALS = "trials = { per_slice = 4 }"
-ALL_STRATEGIES = "jwt_hs256, none, session_redis"
-ALL_SCENARIOS = "browse, journey, login_storm, revocation"
+ALL_STRATEGIES = ", ".join(servers.strategy.available())
+ALL_SCENARIOS = "browse, journey, login_storm, lookups, revocation"
 
 
 def refusal(tmp_path: Path, text: str | bytes) -> str:
@@ -78,10 +83,9 @@ def test_a_good_file_says_what_it_means(tmp_path: Path) -> None:
     experiment = read(path)
     assert experiment.name == "mine"
     assert [arm.name for arm in experiment.arms] == ["one", "none", "one#2"]
-    one, _none, control = experiment.arms
-    assert (control.strategy, control.replicas, control.settings) == (
-        one.strategy, one.replicas, one.settings,
-    )  # fmt: skip
+    one, none, control = experiment.arms
+    assert control == replace(one, name="one#2")
+    assert (one.state_bytes, none.state_bytes) == (500, None)
     assert control.is_control
     assert not one.is_control
     assert experiment.server == {"argon2_time_cost": 1}
@@ -94,6 +98,34 @@ def test_a_good_file_says_what_it_means(tmp_path: Path) -> None:
 def test_every_bundled_experiment_is_read_by_its_name(path: Path) -> None:
     assert find(path.stem) == path
     assert read(path).name == path.stem
+
+
+def test_the_spectrum_holds_every_strategy_and_ends_in_time() -> None:
+    spectrum = read(find("spectrum"))
+    assert {arm.strategy for arm in spectrum.arms} == set(strategies())
+    assert any(arm.is_control for arm in spectrum.arms)
+    assert spectrum.blocks >= 5
+    # What rounds may be repeated is not in the prediction.
+    repeats_s = spectrum.blocks * spectrum.max_repeats * len(spectrum.arms)
+    assert predicted_s(spectrum) + repeats_s <= 20 * 60
+
+
+@pytest.mark.parametrize("name", ["algorithms", "payload", "population"])
+def test_what_decides_something_has_a_control_and_blocks_enough(name: str) -> None:
+    experiment = read(find(name))
+    assert any(arm.is_control for arm in experiment.arms)
+    assert experiment.blocks >= 5
+
+
+def test_every_cache_of_the_population_meets_all_hits_and_all_misses() -> None:
+    population = read(find("population"))
+    sizes: dict[str, list[int]] = {}
+    for arm in population.arms:
+        if "cache_entries" in arm.settings:
+            sizes.setdefault(arm.strategy, []).append(int(arm.settings["cache_entries"]))
+    assert set(sizes) == {"session_tracking", "session_nearcache", "jwt_cached"}
+    for entries in sizes.values():
+        assert (min(entries), max(entries)) == (1, population.population)
 
 
 @pytest.mark.parametrize(
@@ -110,6 +142,8 @@ def test_every_bundled_experiment_is_read_by_its_name(path: Path) -> None:
         ("idle_s = 600", "idle_s = [6]", ["arms.0.settings.idle_s", "[6]"]),
         ("question = ", "# ", ["question: missing"]),
         ("replicas = 2", "replicas = 0", ["arms.0.replicas = 0", "greater than or equal to 1"]),
+        ("state_bytes = 500", "state_bytes = 9",
+         ["arms.0.state_bytes = 9", f"greater than or equal to {LEAST_STATE_BYTES}"]),
         ("rounds = 3", "rounds = 3\nslice_s = -1", ["phases.0.slice_s = -1", "greater than 0"]),
         ("rounds = 3", "rounds = 3\nslice_s = inf", ["phases.0.slice_s = inf", "finite"]),
         ("rounds = 3", "rounds = 3\nslice_s = nan", ["phases.0.slice_s = nan", "finite"]),

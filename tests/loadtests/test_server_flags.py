@@ -8,7 +8,7 @@ from loadtests.model import Arm, ConfigurationError, Setting
 from loadtests.server_flags import RESERVED, ExperimentError, flags, refusal
 from loadtests.target import describe
 
-SESSION_OPTIONS = "allowed: idle_ttl_s, absolute_ttl_s"
+SESSION_OPTIONS = "allowed: idle_ttl_s, absolute_ttl_s, one_session"
 
 
 def arm(strategy: str = "session_redis", settings: dict[str, Setting] | None = None) -> Arm:

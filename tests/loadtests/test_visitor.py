@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 from collections import Counter
@@ -39,12 +40,13 @@ def visiting(
     number: int = 0,
     password: str = PASSWORD,
     timeout_s: float = 5.0,
+    state_bytes: int | None = None,
 ) -> Iterator[Visit]:
     stamps: list[Stamp] = []
     watchdog = Watchdog(timeout_s, period_s=0.02)
     addresses = tuple(ReplicaAddress("127.0.0.1", port) for port in ports)
     visitor = Visitor(
-        ArmTarget("an arm", carrier, cookie_name, addresses),
+        ArmTarget("an arm", carrier, cookie_name, addresses, state_bytes=state_bytes),
         accounts,
         number=number,
         seed=1,
@@ -90,6 +92,25 @@ def test_accounts_and_replicas_take_turns() -> None:
     presented = [request.partition(b"Bearer ")[2].strip().decode() for request in asked]
     assert presented[:3] == presented[3:]
     assert Counter(presented) == {each.credential: 2 for each in MINTED}
+
+
+def test_any_account_is_as_likely_as_another() -> None:
+    with visiting([1], MINTED) as visit:
+        drawn = Counter(visit.visitor.any_account().user_id for _ in range(3_000))
+    assert set(drawn) == {each.user_id for each in MINTED}
+    assert min(drawn.values()) > 900
+
+
+def test_written_states_keep_the_size_asked_for() -> None:
+    with (
+        running("jwt_hs256", *CHEAP_LOGIN) as server,
+        visiting([server.port], state_bytes=500) as visit,
+    ):
+        account = visit.visitor.account()
+        for _ in range(2):
+            assert visit.visitor.write_state(account, now_ns())
+            state = server.ask("GET", "/state", bearer(account.credential)).json
+            assert len(json.dumps(state, separators=(",", ":"))) == 500
 
 
 def test_no_account_keeps_to_one_replica() -> None:
