@@ -6,7 +6,8 @@ INSTALLED := $(VENV)/.installed
 RUN ?= results/latest
 WEB_PORT ?= 8089
 
-.PHONY: help bench report smoke ui test fuzz check bench-servers bench-generator up down lock clean
+.PHONY: help bench spectrum algorithms payload population report smoke ui test fuzz check \
+  bench-servers bench-logins bench-generator up down lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -25,6 +26,18 @@ $(INSTALLED): requirements.lock
 
 bench: $(INSTALLED) ## run the headline experiment and write its report (about 5 minutes)
 	@$(MAKE) --no-print-directory _run EXPERIMENT=headline
+
+spectrum: $(INSTALLED) ## every strategy: capacity, latency, CPU and bytes (about 10 minutes)
+	@$(MAKE) --no-print-directory _run EXPERIMENT=spectrum
+
+algorithms: $(INSTALLED) ## what signing, verifying and remembering cost, by algorithm (about 9 minutes)
+	@$(MAKE) --no-print-directory _run EXPERIMENT=algorithms
+
+payload: $(INSTALLED) ## what 0.1, 1 and 4 kB of state cost, and what fits nowhere (about 9 minutes)
+	@$(MAKE) --no-print-directory _run EXPERIMENT=payload
+
+population: $(INSTALLED) ## where each cache stops paying, from all hits to all misses (about 13 minutes)
+	@$(MAKE) --no-print-directory _run EXPERIMENT=population
 
 smoke: $(INSTALLED) ## the same path in half a minute: every strategy and scenario once
 	@$(MAKE) --no-print-directory _run EXPERIMENT=smoke
@@ -55,6 +68,9 @@ check: $(INSTALLED) ## ruff, mypy --strict and the import arrows
 
 bench-servers: $(INSTALLED) ## what the frame costs: our servers against hand-written ones
 	@$(BIN)/python -m servers.bench
+
+bench-logins: $(INSTALLED) ## what 100,000 logins cost to mint and to keep, every strategy (minutes)
+	@$(BIN)/python -m servers.bench --logins
 
 bench-generator: $(INSTALLED) ## what the generator can do: requests a core, dispatch lag
 	@$(BIN)/python -m loadtests.bench

@@ -197,6 +197,19 @@ def a_run(experiment: Experiment | None = None, **changes: Any) -> RunRecord:
     return dataclasses.replace(run, **changes)
 
 
+def with_impossible(arm: str, why: str = "too large") -> RunRecord:
+    """A run in which every block left that arm out."""
+    run = a_run()
+    blocks = (
+        BlockFacts(
+            block.block,
+            {**block.arms, arm: dataclasses.replace(block.arms[arm], impossible=why)},
+        )
+        for block in run.blocks
+    )
+    return dataclasses.replace(run, blocks=tuple(blocks))
+
+
 def a_block(experiment: Experiment, block: int) -> BlockFacts:
     return BlockFacts(block, {arm.name: _facts(arm, block) for arm in experiment.arms})
 

@@ -116,7 +116,7 @@ def _stack(axes: Axes, measured: Measured, phase: Phase) -> None:
         if arm in server and arm in store:
             text = f"servers + store {number(server[arm] + store[arm])}"
             axes.annotate(text, (edge, place[arm]), (5, 0), textcoords="offset points", va="center")
-    axes.set_xlim(0, max(edges.values()) * 1.22)
+    axes.set_xlim(0, max(edges.values()) * 1.3)
     axes.set_title("CPU per request at capacity" + measured.suffix(phase))
     axes.set_xlabel("µs of CPU per request")
 

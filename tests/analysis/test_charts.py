@@ -12,7 +12,8 @@ from analysis.metrics import METRICS
 from analysis.reading import Reading, Trial, read
 from analysis.results import results_of
 from analysis.style import styles_of
-from tests.builders import ARMS, a_phase, a_run, an_arm, an_experiment
+from servers.strategy import available
+from tests.builders import ARMS, a_phase, a_run, an_arm, an_experiment, with_impossible
 from tests.run_folders import write_run_folder
 
 all_charts = pytest.mark.parametrize("drawn", CHARTS, ids=lambda c: c.name)
@@ -97,6 +98,21 @@ def test_arms_of_a_strategy_differ_without_colour() -> None:
     assert len({styles[f"jwt_hs256-r{n}"].line for n in range(1, 5)}) == 4
     strategies = {styles[a.name].marker for a in MANY if not a.is_control}
     assert len(strategies) == len({a.strategy for a in MANY})
+
+
+def test_every_strategy_has_a_look_of_its_own() -> None:
+    arms = tuple(an_arm(name) for name in available())
+    styles = styles_of(arms)
+    assert len({style.colour for style in styles.values()}) == len(arms)
+    assert len({style.marker for style in styles.values()}) == len(arms)
+    # Alone it looks as it does among all, so it looks the same in every run.
+    assert all(styles_of((arm,))[arm.name] == styles[arm.name] for arm in arms)
+
+
+@pytest.mark.parametrize("drawn", CHARTS[:2], ids=lambda c: c.name)
+def test_an_arm_that_cannot_be_says_so_in_its_place(drawn: Chart, tmp_path: Path) -> None:
+    folder = write_run_folder(tmp_path, with_impossible("jwt_hs256"))
+    assert "impossible, so not measured" in texts(drawn.render(measured_of(folder)).svg)
 
 
 def test_drift_is_a_share_of_the_arms_mean(reading: Reading) -> None:

@@ -20,7 +20,7 @@ from loadtests.checks import (
 )
 from loadtests.histogram import Histogram
 from loadtests.model import CpuSeconds, Finding, Phase, Placement, SliceRecord, StoreInfo
-from tests.builders import a_phase, a_run, a_slice, a_trial, an_endpoint
+from tests.builders import a_phase, a_run, a_slice, a_trial, an_endpoint, with_impossible
 
 TWO_CPUS = Placement((0,), (0,), (1,))
 FOUR_CPUS = Placement((0, 1), (2,), (3,))
@@ -220,16 +220,7 @@ def test_circumstances(placement: Placement, expected: list[str], *, shared: boo
 
 
 def test_an_arm_that_cannot_be_is_named_once_with_its_reason() -> None:
-    run = a_run()
-    blocks = [
-        dataclasses.replace(
-            block,
-            arms=dict(block.arms)
-            | {"jwt_hs256": dataclasses.replace(block.arms["jwt_hs256"], impossible="too large")},
-        )
-        for block in run.blocks
-    ]
-    (finding,) = run_findings(dataclasses.replace(run, blocks=tuple(blocks)))
+    (finding,) = run_findings(with_impossible("jwt_hs256", "too large"))
     assert (finding.name, finding.severity, finding.arm) == ("impossible", "warning", "jwt_hs256")
     assert finding.message.endswith(": too large")
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 import socket
+import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from typing import IO
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
@@ -39,6 +41,8 @@ class Wire:
     """One kept connection that is opened again when the server closes it."""
 
     def __init__(self, replica: Replica) -> None:
+        # aiohttp logs what is no HTTP at all, and a full pipe would hold the server up.
+        threading.Thread(target=_read_out, args=(replica.process.stderr,), daemon=True).start()
         self._address = (replica.host, replica.port)
         self._connection: socket.socket | None = None
 
@@ -78,6 +82,12 @@ class Wire:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _read_out(stream: IO[bytes] | None) -> None:
+    assert stream is not None
+    while stream.read(4_096):
+        pass
 
 
 def _some(connection: socket.socket) -> bytes:

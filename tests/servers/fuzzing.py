@@ -37,9 +37,9 @@ _CLAIMS: tuple[tuple[str, Any], ...] = (
     ("role", []), ("exp", 9_999_999_999), ("exp", "9999999999"), ("exp", 1e300), ("exp", -1),
     ("exp", None), ("exp", 10**400), ("iat", 0), ("iat", 10**30), ("nbf", []), ("aud", "*"),
     ("aud", ["authbench-api"]), ("aud", None), ("iss", "*"), ("iss", 0), ("sid", ""),
-    ("sid", 0), ("jti", None), ("gen", ""), ("gen", 0), ("epoch", 10**9),
-    ("epoch", -1), ("epoch", "0"), ("state", None), ("state", [[]]),
-    ("auth_time", 1e18), ("\u0000", "\ud800"), ("__proto__", {"role": "admin"}),
+    ("sid", 0), ("jti", None), ("gen", ""), ("gen", 0), ("epoch", 10**9), ("epoch", -1),
+    ("epoch", "0"), ("state", None), ("state", [[]]), ("auth_time", 1e18),
+    ("\u0000", "\ud800"), ("__proto__", {"role": "admin"}),
 )  # fmt: skip
 _KEYS = (b"", b"\0" * 32, b"secret", b"changeme", b"a signing key of at least 32 bytes for tests")
 Change = Callable[[bytes], bytes]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,13 @@ from hypothesis import strategies as st
 
 from loadtests.store_server import RunningStore
 from servers.bench.__main__ import main
+from servers.bench.contestants import BETWEEN, RIVALS
+from servers.bench.keys import signing_key
+from servers.bench.logins import measure
 from servers.bench.ratios import paired_ratio
+from servers.flags import parse_settings
+from servers.strategies._keys import KEY_KINDS, signing_keys
+from servers.strategy import KeyKind, available, load
 from tests.servers.processes import ROOT
 
 SHORT = ("--rounds", "2", "--slice-s", "0.02", "--connections", "2")
@@ -40,12 +47,43 @@ def test_a_short_race(store: RunningStore) -> None:
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert shown.returncode in (0, 1), shown.stderr
-    for name in ("none", "jwt_hs256", "session_redis", "bare", "handwritten_session"):
+    names = {goal.candidate for goal in (*RIVALS, *BETWEEN)} | {"bare", "handwritten_session"}
+    for name in names:
         assert f"  {name} " in shown.stdout
     assert "goal 0.85" in shown.stdout
+    assert "goal 0.65" in shown.stdout
 
 
-def test_one_round_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("strategy", "stores", "keeps"),
+    [("session_redis", True, False), ("session_nearcache", True, True),
+     ("jwt_es256", False, False), ("jwt_cached", False, True)],
+)  # fmt: skip
+def test_what_a_login_costs(strategy: str, stores: bool, keeps: bool) -> None:
+    cost = measure(load(strategy), logins=3_000)
+    assert cost.mint_s > 0
+    assert (cost.store_bytes is not None) == stores
+    if cost.store_bytes is not None:
+        # A session is some hundred bytes, and never thousands.
+        assert 100 < cost.store_bytes < 2_000
+    assert (cost.process_bytes > 200) == keeps
+
+
+@pytest.mark.parametrize("kind", get_args(KeyKind))
+def test_a_key_is_of_the_kind_asked_for(kind: KeyKind) -> None:
+    (algorithm,) = (name for name, needed in KEY_KINDS.items() if needed == kind)
+    settings = parse_settings(
+        ["--strategy", "none"], {"AUTHBENCH_SIGNING_KEY": signing_key(kind)}, available
+    )
+    assert len(signing_keys(settings, algorithm)) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"), [(["--rounds", "1"], "at least 2"), (["--logins", "0"], "at least 1")]
+)
+def test_too_few_are_refused(
+    arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit, match="2"):
-        main(["--rounds", "1"])
-    assert "at least 2" in capsys.readouterr().err
+        main(arguments)
+    assert says in capsys.readouterr().err

@@ -1,0 +1,66 @@
+"""docs/strategies.md says of every strategy what its file says."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from servers.strategy import StrategySpec, available, load
+
+TEXT = (Path(__file__).parents[1] / "docs" / "strategies.md").read_text(encoding="utf-8")
+OTHER_VALUES: dict[str, float] = {
+    "token_ttl_s": 120, "access_ttl_s": 60, "clock_leeway_s": 3.5, "cache_ttl_s": 0.25,
+    "staleness_s": 0.5,
+}  # fmt: skip
+
+
+def section(heading: str) -> str:
+    return re.split(r"^## ", TEXT.partition(f"## {heading}\n")[2], maxsplit=1, flags=re.M)[0]
+
+
+def bounds() -> dict[str, str]:
+    """Strategy -> what the table says of its law."""
+    found = {}
+    for line in section("At a glance").splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        for name in re.findall(r"`(\w+)`", cells[0]) if len(cells) > 2 else []:
+            found[name] = cells[2]
+    return found
+
+
+def value_of(formula: str, options: Any) -> float | None:
+    """`never`, or a sum of numbers, settings in backticks and ε (the clock's leeway)."""
+    formula = formula.partition(";")[0].strip()
+    if formula == "never":
+        return None
+    terms = [term.strip().replace("ε", "`clock_leeway_s`") for term in formula.split("+")]
+    return sum(
+        getattr(options, term.strip("`")) if term.startswith("`") else float(term) for term in terms
+    )
+
+
+def every_options(spec: StrategySpec) -> list[Any]:
+    names = {field.name for field in dataclasses.fields(spec.options_type)}
+    changed = {name: value for name, value in OTHER_VALUES.items() if name in names}
+    return [spec.options_type(), spec.options_type(**changed)]
+
+
+def test_the_table_has_every_strategy_and_no_other() -> None:
+    assert sorted(bounds()) == available()
+
+
+@pytest.mark.parametrize("name", available())
+def test_the_table_says_the_law(name: str) -> None:
+    spec = load(name)
+    for options in every_options(spec):
+        assert value_of(bounds()[name], options) == spec.law(options).bound_s
+
+
+@pytest.mark.parametrize("name", available())
+def test_every_setting_is_named(name: str) -> None:
+    fields = dataclasses.fields(load(name).options_type)
+    assert [f.name for f in fields if f"`{f.name}`" not in section("Settings")] == []
