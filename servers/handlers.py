@@ -30,9 +30,10 @@ async def login(request: web.Request) -> web.Response:
     password = text_field(body, "password", _MAX_PASSWORD_CHARS)
     presented = _presented(request)
     user = await services.passwords.check(username, password)
-    grant = await services.strategy.issue(user)
+    # Before the new login is made: some strategies can only end all that a user has.
     if presented is not None:
         await _end(services.strategy, presented)
+    grant = await services.strategy.issue(user)
     return grant_answer(services, grant, by_cookie=by_cookie)
 
 

@@ -22,6 +22,7 @@ from servers.strategy import Rejected
 TYPE = "at+jwt"
 REQUIRED = ["exp", "iat", "iss", "aud", "sub", "jti"]
 _CLAIM_TYPES = (("exp", int), ("iat", int), ("auth_time", int), ("sid", str), ("role", str))
+_NO_CLAIMS: Mapping[str, type] = {}
 # What PyJWT and the json module raise for bytes that are not a token of ours.
 _NOT_OURS = (jwt.PyJWTError, ValueError, TypeError, RecursionError)
 
@@ -68,9 +69,18 @@ class Decoder(Protocol):
 
 
 class Codec:
-    """Claims to token with the first of `keys`, and back with the one the token names."""
+    """Claims to token with the first of `keys`, and back with the one the token names.
 
-    def __init__(self, keys: Sequence[Key], settings: TokenSettings) -> None:
+    A token must have each of `more_claims`, and of that type.
+    """
+
+    def __init__(
+        self,
+        keys: Sequence[Key],
+        settings: TokenSettings,
+        more_claims: Mapping[str, type] = _NO_CLAIMS,
+    ) -> None:
+        self._claim_types = (*_CLAIM_TYPES, *more_claims.items())
         self._signing = keys[0]
         self._settings = settings
         self.published = [dict(key.published) for key in keys if key.published is not None]
@@ -97,7 +107,7 @@ class Codec:
         claims: dict[str, Any] = decoded["payload"]
         if decoded["header"].get("typ") != TYPE:
             raise Rejected("wrong_type")
-        for name, kind in _CLAIM_TYPES:
+        for name, kind in self._claim_types:
             # `type`, not isinstance: true is an int too.
             if type(claims.get(name)) is not kind:
                 raise Rejected("invalid_claim")

@@ -10,7 +10,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -29,6 +29,7 @@ ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
 KEY_KINDS: dict[Algorithm, KeyKind] = {
     "HS256": "secret", "RS256": "rsa", "ES256": "ec_p256", "EdDSA": "ed25519",
 }  # fmt: skip
+_NO_CLAIMS: Mapping[str, type] = {}
 _RSA_EXPONENT = 65_537
 # RFC 7518 §3.3: a key of 2048 bits or larger must be used with RS256.
 _RSA_BITS = 2_048
@@ -72,9 +73,12 @@ _PRIVATE: dict[Algorithm, _Private] = {
 }
 
 
-def open_codec(context: Context, algorithm: Algorithm) -> Codec:
+def open_codec(
+    context: Context, algorithm: Algorithm, more_claims: Mapping[str, type] = _NO_CLAIMS
+) -> Codec:
     """The codec of a strategy whose options are TokenOptions; raises SettingsError."""
-    return Codec(signing_keys(context.settings, algorithm), context.options.settings)
+    keys = signing_keys(context.settings, algorithm)
+    return Codec(keys, context.options.settings, more_claims)
 
 
 def signing_keys(settings: Settings, algorithm: Algorithm) -> list[Key]:

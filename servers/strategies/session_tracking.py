@@ -23,11 +23,12 @@ from dataclasses import dataclass
 
 from servers.settings import SettingsError
 from servers.strategies._cached_sessions import CachedSessions, check_cache
+from servers.strategies._follower import following
 from servers.strategies._redis import Store, open_store
 from servers.strategies._session_cache import UNANNOUNCED, on_monotonic_clock
 from servers.strategies._session_scripts import LOOK_UP_LAZILY
 from servers.strategies._sessions import AT_ONCE, SessionOptions, refuse_malformed
-from servers.strategies._tracking import Tracking, running
+from servers.strategies._tracking import Tracking
 from servers.strategies._user_keys import TAG_CHARS
 from servers.strategy import CarrierName, Context, Identity, Law, Rejected
 
@@ -76,7 +77,7 @@ async def open_strategy(context: Context) -> AsyncIterator[TrackedSessions]:
         strategy = TrackedSessions(
             store, context.options, settings.key_prefix, settings.store_deadline_s
         )
-        async with running(strategy.tracking, settings):
+        async with following(strategy.tracking, settings, by="CLIENT TRACKING"):
             yield strategy
 
 

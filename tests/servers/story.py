@@ -51,7 +51,8 @@ class Deed:
 
 @dataclass(slots=True)
 class Story:
-    """What was done and seen; `dead_by_s` is each credential's last moment by its law.
+    """What was done and seen; `dead_by_s` is each credential's last moment by its law, from
+    `adopted_s` on nothing but its successor is asked about.
 
     `refreshes`: what POST /refresh said on each replica, where the strategy has that.
     """
@@ -59,6 +60,7 @@ class Story:
     bound_s: float
     seen: dict[str, list[Seen]] = field(default_factory=dict)
     dead_by_s: dict[str, float] = field(default_factory=dict)
+    adopted_s: dict[str, float] = field(default_factory=dict)
     ended_by: dict[str, Deed] = field(default_factory=dict)
     deeds: dict[str, Deed] = field(default_factory=dict)
     refreshes: dict[str, set[int]] = field(default_factory=dict)
@@ -172,6 +174,7 @@ class _Teller:
         credential = answer.json.get("access_token", self._minted[name].credential)
         self._expiry_s[successor] = self._expiry_s[name]
         self._watch.add(successor, credential)
+        self._story.adopted_s[successor] = time.monotonic()
 
     def _do(
         self, name: str, replica: int, method: str, path: str,

@@ -58,7 +58,7 @@ def test_nobody_else_is_affected(arm: Arm, story: Story, name: str) -> None:
         pytest.skip("by its law a logout ends every login of the user")
     everyone_s = story.deeds["kick all"].sent_s
     # A change of password may have put another credential in the place of the one that asked.
-    since_s = story.deeds["password"].acked_s if name == "kept" else 0.0
+    since_s = story.adopted_s.get(name, 0.0)
     seen = [each for each in story.seen[name] if since_s < each.sent_s]
     before = [each for each in seen if each.answered_s < everyone_s]
     assert {each.replica for each in before} == {0, 1}

@@ -169,7 +169,7 @@ async def test_a_credential_of_another_shape_asks_nothing(store: RunningStore, c
 async def test_a_store_that_forbids_tracking_is_refused(
     store: RunningStore, client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("servers.strategies._tracking.START_DEADLINE_S", 0.2)
+    monkeypatch.setattr("servers.strategies._follower.START_DEADLINE_S", 0.2)
     client.acl_setuser(
         "limited", enabled=True, nopass=True, keys=["*"], channels=["*"],
         commands=["+@all", "-client|tracking"],

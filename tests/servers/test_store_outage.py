@@ -38,11 +38,16 @@ DECLARED = {
     "session_redis_batched": Declared("at_once"),
     "session_nearcache": Declared("within_law"),
     "session_tracking": Declared("within_law"),
+    "jwt_denylist_redis": Declared("at_once"),
+    "jwt_denylist_push": Declared("within_law"),
+    "jwt_epoch": Declared("within_law"),
+    # It cannot tell that a store was lost.
+    "jwt_denylist_pubsub": Declared("serves", survivors="serve", newcomers="serve"),
     # An access token asks nobody; its refresh token is lost with the store.
     "jwt_refresh": Declared("serves", survivors="serve", newcomers="serve"),
 }
-# Its access tokens outlive a kick, by its law.
-KICK_WAITS_FOR_EXPIRY = {"jwt_refresh"}
+# Tokens may outlive a kick, by their law.
+KICK_WAITS_FOR_EXPIRY = {"jwt_refresh", "jwt_denylist_pubsub"}
 STORED = [name for name in available() if load(name).needs_store]
 
 

@@ -15,7 +15,9 @@ import redis
 
 from loadtests.store_server import RunningStore, start_store
 from servers.flags import parse_settings
-from servers.strategies._tracking import Tracking, running
+from servers.settings import Settings
+from servers.strategies._follower import following
+from servers.strategies._tracking import Tracking
 from servers.strategy import Rejected, StoreUnavailable
 from tests.servers.opening import (
     USER,
@@ -256,7 +258,7 @@ class Stubborn(Tracking):
             self.was_lost = True
         await asyncio.Event().wait()
 
-    async def proven(self) -> None:
+    async def has_started(self, settings: Settings, by: str) -> None:
         await asyncio.sleep(0)
 
 
@@ -264,7 +266,7 @@ async def test_it_ends_though_a_cancellation_is_swallowed(store: RunningStore) -
     settings = parse_settings(["--strategy", NAME, "--store", store.url], {}, lambda: [NAME])
     tracking = Stubborn()
     async with asyncio.timeout(5):
-        async with running(tracking, settings):
+        async with following(tracking, settings, by="CLIENT TRACKING"):
             pass
     assert tracking.was_lost
 

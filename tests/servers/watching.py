@@ -77,8 +77,9 @@ class Watch:
     def _ask_on(self, number: int, replica: Replica) -> None:
         connection = http.client.HTTPConnection(replica.host, replica.port, timeout=15)
         while not self._stop.wait(_PAUSE_S):
-            for name, credential in list(self._credentials.items()):
-                self._seen[name].append(_ask(connection, number, credential))
+            for name in list(self._credentials):
+                # Looked up anew, as another may have taken its place since.
+                self._seen[name].append(_ask(connection, number, self._credentials[name]))
         connection.close()
 
 
