@@ -36,7 +36,17 @@ BETWEEN = (
     Goal("session_nearcache", "none", 0.85),
     Goal("session_tracking", "none", 0.85),
     Goal("session_redis_batched", "none", 0.65),
+    Goal("jwt_denylist_push-cached", "none", 0.85),
+    Goal("jwt_epoch-cached", "none", 0.85),
 )
+# What asking a set in memory may add to the check of a token.
+REVOCABLE = (
+    Goal("jwt_denylist_push", "jwt_hs256", 0.97),
+    Goal("jwt_epoch", "jwt_hs256", 0.97),
+)
+GOALS = (*BETWEEN, *REVOCABLE, *RIVALS)
+# The name of a strategy with other settings than its own goes on after a hyphen.
+_VARIANTS = {"cached": ["--set", "verified_cache_entries=65536"], "": []}
 COOKIE = " cookie"
 _LONG_LIFE = ["--set", "token_ttl_s=86400"]
 
@@ -65,7 +75,7 @@ def contestants(store_url: str | None, connections: int) -> Iterator[list[Contes
     with ExitStack() as stack:
         store = store_url or stack.enter_context(own_store())
         field: list[Contestant] = []
-        for goal in (*RIVALS, *BETWEEN):
+        for goal in GOALS:
             command = _our_command(goal.candidate, store)
             server = stack.enter_context(started(command, environment))
             credentials = mint(server.port, admin_secret, connections)
@@ -76,8 +86,9 @@ def contestants(store_url: str | None, connections: int) -> Iterator[list[Contes
         yield field
 
 
-def _our_command(strategy: str, store: str) -> list[str]:
-    options = _LONG_LIFE if strategy.startswith("jwt") else []
+def _our_command(name: str, store: str) -> list[str]:
+    strategy, _, variant = name.partition("-")
+    options = [*(_LONG_LIFE if strategy.startswith("jwt") else []), *_VARIANTS[variant]]
     return ["servers", "--strategy", strategy, "--store", store, "--exit-with-parent", *options]
 
 

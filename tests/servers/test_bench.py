@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from loadtests.store_server import RunningStore
 from servers.bench.__main__ import main
-from servers.bench.contestants import BETWEEN, RIVALS
+from servers.bench.contestants import GOALS
 from servers.bench.keys import signing_key
 from servers.bench.logins import measure
 from servers.bench.ratios import paired_ratio
@@ -47,7 +47,7 @@ def test_a_short_race(store: RunningStore) -> None:
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert shown.returncode in (0, 1), shown.stderr
-    names = {goal.candidate for goal in (*RIVALS, *BETWEEN)} | {"bare", "handwritten_session"}
+    names = {goal.candidate for goal in GOALS} | {"bare", "handwritten_session"}
     for name in names:
         assert f"  {name} " in shown.stdout
     assert "goal 0.85" in shown.stdout
