@@ -53,7 +53,7 @@ def main(logins: int, say: Callable[[str], None]) -> int:
         missed = cost.mint_s > goal_s
         any_missed |= missed
         goal = "-" if math.isinf(goal_s) else f"{goal_s:.0f} s"
-        store = "-" if cost.store_bytes is None else f"{cost.store_bytes:,.0f} B"
+        store = "-" if cost.store_bytes is None else f"{round(cost.store_bytes):,} B"
         say(
             f"  {name:24}{cost.mint_s:8.1f} s{goal:>8}{store:>10}"
             f"{cost.process_bytes:8,.0f} B{'   MISSED' if missed else ''}"
