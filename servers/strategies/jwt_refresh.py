@@ -34,7 +34,7 @@ from servers.strategies._refresh_families import (
 )
 from servers.strategies._refresh_tokens import RefreshTokens, hash_of
 from servers.strategies._tokens import TokenStrategy
-from servers.strategy import CarrierName, Context, Effect, Grant, Identity, Law
+from servers.strategy import CarrierName, Context, Effect, Grant, Identity, Law, Rejected
 from servers.users import User
 
 NATURAL_CARRIER: CarrierName = "bearer"
@@ -135,6 +135,7 @@ class RefreshedTokens(TokenStrategy):
         super().__init__(codec, settings)
         self._refresh_tokens = refresh_tokens
         self._families = families
+        self._refreshes = self._reuses = 0
 
     async def issue(self, user: User) -> Grant:
         now_s = int(time.time())
@@ -165,7 +166,12 @@ class RefreshedTokens(TokenStrategy):
         name = self._refresh_tokens.family_of(refresh_token)
         successor = self._refresh_tokens.successor(refresh_token)
         now_s = int(time.time())
-        family = await self._families.rotate(name, hash_of(refresh_token), hash_of(successor))
+        try:
+            family = await self._families.rotate(name, hash_of(refresh_token), hash_of(successor))
+        except Rejected as refused:
+            self._reuses += refused.code == "refresh_reused"
+            raise
+        self._refreshes += 1
         return self._granted(family, successor, now_s, self._settings.token_ttl_s)
 
     async def write_state(self, identity: Identity, state: Mapping[str, Any]) -> Grant:
@@ -202,6 +208,9 @@ class RefreshedTokens(TokenStrategy):
 
     async def ready(self) -> None:
         await self._families.ready()
+
+    def counters(self) -> Mapping[str, int]:
+        return {"refreshes": self._refreshes, "refresh_reuses": self._reuses}
 
     def _new_family(self, user: User, now_s: int) -> tuple[str, NewFamily]:
         """The first refresh token, and what the store keeps of it."""

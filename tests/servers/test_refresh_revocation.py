@@ -253,3 +253,12 @@ async def test_a_refresh_and_a_state_written_meanwhile_both_count(
     held.release()
     again = await strategy.refresh(refresh_token(await answer))
     assert claims(again)["state"] == {"cart": [1]}
+
+
+async def test_it_counts_refreshes_and_reuse(strategy: RefreshedTokens) -> None:
+    first = await strategy.issue(USER)
+    await strategy.refresh(refresh_token(first))
+    for code in ("refresh_reused", "unknown_refresh"):
+        with pytest.raises(Rejected, match=code):
+            await strategy.refresh(refresh_token(first))
+    assert strategy.counters() == {"refreshes": 1, "refresh_reuses": 1}
