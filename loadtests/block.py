@@ -120,19 +120,26 @@ def _ready(
 
 def _mint(plan: BlockPlan, running: RunningArm) -> tuple[verify.Minted, float | None]:
     """The population's credentials, and by how many bytes each made the store grow."""
+    # Before minting, so that a store that is gone is named.
+    _used_memory_bytes(running)
     # The first login makes the store load scripts, which is no cost of the others.
     verify.mint(running.replicas[0].address, 1, plan.secrets.admin_secret)
-    before = running.store.used_memory_bytes() if running.store else None
+    before = _used_memory_bytes(running)
     minted = verify.mint(
         running.replicas[0].address,
         plan.experiment.population,
         plan.secrets.admin_secret,
         state_bytes=running.arm.state_bytes,
     )
-    after = running.store.used_memory_bytes() if running.store else None
+    after = _used_memory_bytes(running)
     if before is None or after is None:
         return minted, None
     return minted, (after - before) / len(minted.credentials)
+
+
+def _used_memory_bytes(running: RunningArm) -> int | None:
+    """None without a store; raises MeasurementError naming one that is gone."""
+    return running.store.used_memory_bytes() if running.store else None
 
 
 def _target(running: RunningArm, cookie_name: str, minted: verify.Minted) -> ArmTarget:
