@@ -7,8 +7,9 @@ when a run is INVALID (what was asked for is done all the same), 4 when a gate f
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from analysis.commands import USAGE_ERROR, compare, gate, report
 from loadtests.model import ConfigurationError
@@ -23,9 +24,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ConfigurationError as error:
         print(error, file=sys.stderr)
         return USAGE_ERROR
-    for line in told.lines:
-        print(line)
+    _print(told.lines)
     return int(told.status)
+
+
+def _print(lines: Iterable[str]) -> None:
+    """A reader that has seen enough (`| head`) is no failure."""
+    try:
+        for line in lines:
+            print(line)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What is left in the buffer is written when the process ends, and must find a taker.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:

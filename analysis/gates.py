@@ -100,10 +100,12 @@ def _outcome(gate: Gate, interval: Interval) -> tuple[Outcome, str | None]:
     return ("pass" if held == {True} else "fail"), None
 
 
-def _holds(gate: Gate, value: float) -> bool:
+def _holds(gate: Gate, bound: float) -> bool:
+    # exp(ln 7) is not 7: a value that never varies must meet the limit it equals.
+    value, limit = (float(f"{each:.12g}") for each in (bound, gate.number))
     return {
-        ">=": value >= gate.number,
-        "<=": value <= gate.number,
-        ">": value > gate.number,
-        "<": value < gate.number,
+        ">=": value >= limit,
+        "<=": value <= limit,
+        ">": value > limit,
+        "<": value < limit,
     }[gate.relation]

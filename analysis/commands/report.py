@@ -45,8 +45,8 @@ def _said(written: Written, metrics: Sequence[Metric]) -> Iterator[str]:
     yield f"  {written.content.placement}"
     for metric in metrics:
         yield from _metric_lines(written, metric)
-    yield from map(gate_line, written.summary.gates)
     yield f"Report: {written.page}"
+    yield from map(gate_line, written.summary.gates)
 
 
 def _metric_lines(written: Written, metric: Metric) -> Iterator[str]:

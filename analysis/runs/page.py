@@ -18,7 +18,7 @@ METHOD = (
     "The runs were measured in different minutes, so their blocks are not paired: an interval is "
     "Welch's, between the logarithms of the block values of either run. What the machine itself "
     "changed from one run to the other stands in every ratio, and no interval and no A/A floor "
-    "knows of it. Measured in turns (A, B, A, B), runs show how much that is.",
+    "knows of it: where an arm moved whose code did not change (`none`, mostly), the machine did.",
     "Faster means that B is better by the metric's direction, for sizes too; the floor is the "
     "larger of the two runs' A/A floors. Each interval is at 95% by itself: of twenty comparisons "
     "that differ in nothing, expect one to miss.",
