@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from analysis.runs.differences import differences_of
-from loadtests.model import Load, Placement, RunRecord, StoreInfo
+from loadtests.model import Load, Placement, RunRecord, Setting, StoreInfo
 from tests.builders import a_finding, a_phase, a_run, an_arm, an_experiment
 
-MACHINE = {
+MACHINE: dict[str, Setting | None] = {
     "cpu_model": "a plausible CPU",
     "cpu_count": 2,
     "memory_mib": 8192,

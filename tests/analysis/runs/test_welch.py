@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -16,14 +16,10 @@ SAMPLES = st.lists(st.floats(0.1, 1e6), min_size=2, max_size=12)
 
 @given(SAMPLES, SAMPLES)
 def test_it_is_the_interval_of_welchs_test(before: list[float], after: list[float]) -> None:
-    found = unpaired_log_ratio(before, after)
     logs = np.log(after), np.log(before)
-    assert found.low is not None
-    assert found.high is not None
-    if max(np.ptp(logs[0]), np.ptp(logs[1])) < 1e-9:
-        # Nothing varies: there the library warns and has no answer.
-        assert found.high - found.low == pytest.approx(0, abs=1e-7)
-        return
+    # Where a side hardly varies the library warns; test_nothing_varies has that.
+    assume(min(np.ptp(logs[0]), np.ptp(logs[1])) > 1e-6)
+    found = unpaired_log_ratio(before, after)
     known = stats.ttest_ind(*logs, equal_var=False).confidence_interval(0.95)
     assert (found.low, found.high) == pytest.approx((known.low, known.high), rel=1e-6, abs=1e-9)
     assert found.blocks == min(len(before), len(after))
