@@ -7,7 +7,7 @@ RUN ?= results/latest
 WEB_PORT ?= 8089
 
 .PHONY: help bench spectrum algorithms payload population report smoke ui test fuzz check \
-  bench-servers bench-logins bench-generator up down lock clean
+  compare gate bench-servers bench-logins bench-generator up down lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -50,6 +50,13 @@ _run:
 
 report: $(INSTALLED) ## write the report of RUN again (default results/latest)
 	@$(BIN)/python -m analysis report $(RUN)
+
+compare: $(INSTALLED) ## compare two run folders, arm by arm: make compare A=results/… B=results/latest
+	@test -n "$(A)" -a -n "$(B)" || { echo "make compare A=FOLDER B=FOLDER [FORCE=1]"; exit 2; }
+	@$(BIN)/python -m analysis compare $(A) $(B) $(if $(FORCE),--force)
+
+gate: $(INSTALLED) ## judge the gates of RUN, and GATE='RULE' besides; fails when one failed
+	@$(BIN)/python -m analysis gate $(RUN) $(if $(GATE),--gate '$(GATE)')
 
 ui: $(INSTALLED) ## Locust's web UI on 127.0.0.1:8089; servers start when a test does
 	@$(BIN)/python -m loadtests ui --web-port $(WEB_PORT)

@@ -53,7 +53,7 @@ def floors_of(results: Sequence[Result]) -> Iterator[Floor]:
     for (place, arm), control in by_arm.items():
         original = by_arm.get((place, arm.removesuffix(CONTROL_SUFFIX)))
         if arm.endswith(CONTROL_SUFFIX) and original is not None and control.metric.compared:
-            interval = _paired(original, control)
+            interval = paired(original, control)
             value = None if isinstance(interval, str) else noise_floor(interval)
             yield Floor(control.phase, control.endpoint, control.metric, value)
 
@@ -91,7 +91,7 @@ def headline_pair(experiment: Experiment) -> tuple[str, str] | None:
 
 
 def _compare(reference: Result, candidate: Result, floor: float | None) -> Comparison:
-    interval = _paired(reference, candidate)
+    interval = paired(reference, candidate)
     if isinstance(interval, str):
         ratio, judgement = None, Judgement("inconclusive", interval)
     else:
@@ -112,7 +112,7 @@ def _compare(reference: Result, candidate: Result, floor: float | None) -> Compa
     )
 
 
-def _paired(reference: Result, candidate: Result) -> Interval | str:
+def paired(reference: Result, candidate: Result) -> Interval | str:
     """The log-ratio interval over the blocks both have, or why there is none."""
     for result in (reference, candidate):
         if result.value is None:

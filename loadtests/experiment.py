@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 
 from loadtests import scenarios
 from loadtests.carts import LEAST_STATE_BYTES
+from loadtests.gates import read_rule
 from loadtests.model import (
     CONTROL_SUFFIX,
     Arm,
@@ -153,6 +154,10 @@ class _Arm(_Table):
         )
 
 
+class _Gate(_Table):
+    rules: list[str] = []
+
+
 class _File(_Table):
     question: str
     seed: int = 1
@@ -169,6 +174,7 @@ class _File(_Table):
     server: dict[str, Setting] = {}
     arms: Annotated[list[_Arm], Field(min_length=1)]
     phases: Annotated[list[_Phase], Field(min_length=1)]
+    gate: _Gate = _Gate()
 
 
 def strategies() -> list[str]:
@@ -200,6 +206,8 @@ def read(path: Path) -> Experiment:
     experiment = _to_model(path.stem, file)
     _check_whole(path, experiment, file)
     _check_servers(path, experiment)
+    for number, rule in enumerate(experiment.gates):
+        read_rule(rule, experiment, f"{path}: gate.rules.{number}")
     return experiment
 
 
@@ -223,6 +231,7 @@ def _to_model(name: str, file: _File) -> Experiment:
         max_repeats=file.max_repeats,
         server=file.server,
         max_server_cpus=file.max_server_cpus,
+        gates=tuple(file.gate.rules),
     )
 
 
@@ -282,7 +291,7 @@ def _one_line(error: ValidationError) -> str:
 def _allowed(where: tuple[int | str, ...]) -> list[str]:
     """The keys of the table at `where`."""
     tables: dict[str, type[_Table]] = {
-        "arms": _Arm, "phases": _Phase, "load": _Load, "trials": _Trials,
+        "arms": _Arm, "phases": _Phase, "load": _Load, "trials": _Trials, "gate": _Gate,
     }  # fmt: skip
     named: list[Any] = [part for part in where if part in tables]
     return sorted((tables[named[-1]] if named else _File).model_fields)

@@ -103,6 +103,7 @@ class Experiment:
     max_repeats: int
     server: Mapping[str, Setting] = field(default_factory=dict)
     max_server_cpus: int | None = None
+    gates: tuple[str, ...] = ()
 
     def arm(self, name: str) -> Arm:
         return next(arm for arm in self.arms if arm.name == name)

@@ -1,4 +1,4 @@
-"""docs/strategies.md says of every strategy what its file says."""
+"""docs/ says what the code says: of strategies, and of what gates can name."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from loadtests.metric_names import METRIC_KINDS
 from servers.strategy import StrategySpec, available, load
 
 TEXT = (Path(__file__).parents[1] / "docs" / "strategies.md").read_text(encoding="utf-8")
@@ -64,3 +65,8 @@ def test_the_table_says_the_law(name: str) -> None:
 def test_every_setting_is_named(name: str) -> None:
     fields = dataclasses.fields(load(name).options_type)
     assert [f.name for f in fields if f"`{f.name}`" not in section("Settings")] == []
+
+
+def test_every_metric_of_a_gate_is_named() -> None:
+    comparing = (Path(__file__).parents[1] / "docs" / "comparing.md").read_text(encoding="utf-8")
+    assert [name for name in METRIC_KINDS if f"`{name}`" not in comparing] == []

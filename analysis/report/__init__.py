@@ -3,6 +3,7 @@ the charts."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,12 +28,13 @@ class Written:
     page: Path
 
 
-def write_report(folder: Path) -> Written:
+def write_report(folder: Path, gates: Sequence[str] = ()) -> Written:
     """Reads the run in `folder` and writes its report there, each file in one step.
 
-    Raises ConfigurationError when `folder` is no run.
+    `gates` are judged beside the experiment's own. Raises ConfigurationError, with nothing
+    written, when `folder` is no run or a gate is none.
     """
-    summary = summarise(read(folder))
+    summary = summarise(read(folder), gates)
     content = content_of(summary)
     (folder / CHARTS_FOLDER).mkdir(exist_ok=True)
     for picture in content.pictures:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from analysis.charts import CHARTS, Measured, NothingToDrawError, Picture
 from analysis.report.comparison_tables import comparison_tables
+from analysis.report.gate_table import gate_table
 from analysis.report.method import METHOD
 from analysis.report.numbers_tables import key_table, result_tables
 from analysis.report.sentences import placement_sentence, sentences
@@ -24,6 +25,7 @@ class Content:
     sentences: tuple[str, ...]
     placement: str
     remarks: tuple[str, ...]
+    gates: Table | None
     arms: Table
     key_results: Table | None
     results: tuple[Table, ...]
@@ -44,6 +46,7 @@ def content_of(summary: Summary) -> Content:
         sentences=(*_doubts(summary), *sentences(summary)),
         placement=placement_sentence(summary.reading.run.placement),
         remarks=(*_repeats(summary), *left_out),
+        gates=gate_table(summary.gates),
         arms=arms_table(summary),
         key_results=key_table(summary),
         results=tuple(result_tables(summary)),

@@ -25,34 +25,37 @@ def finding_line(finding: Finding) -> str:
 
 def _lines(content: Content) -> Iterator[str]:
     yield from (f"# {content.title}", "", content.question, "")
-    yield from (f"**{content.verdict}**", "", *_bullets(content.sentences), "")
-    yield from (content.placement, "", *_bullets(content.remarks), "")
-    yield from ("## Arms", "", *_table(content.arms))
+    yield from (f"**{content.verdict}**", "", *bullets(content.sentences), "")
+    yield from (content.placement, "", *bullets(content.remarks), "")
+    if content.gates is not None:
+        yield from ("## Gates", "", *table_lines(content.gates))
+    yield from ("## Arms", "", *table_lines(content.arms))
     if content.key_results is not None:
-        yield from ("## Results", "", INTERVALS, "", *_table(content.key_results))
+        yield from ("## Results", "", INTERVALS, "", *table_lines(content.key_results))
     yield from ("## Charts", "")
     for picture in content.pictures:
         yield from _picture(picture)
     yield from ("## Comparisons", "")
     for table in content.comparisons:
-        yield from _table(table)
+        yield from table_lines(table)
     yield from ("## Every result", "", INTERVALS, "")
     for table in content.results:
-        yield from _table(table)
+        yield from table_lines(table)
     findings = [finding_line(finding) for finding in content.findings] or ["None."]
-    yield from ("## Findings", "", *_bullets(findings), "")
-    yield from ("## Method", "", *_bullets(content.method), "")
-    yield from ("## Environment", "", *_table(content.environment))
+    yield from ("## Findings", "", *bullets(findings), "")
+    yield from ("## Method", "", *bullets(content.method), "")
+    yield from ("## Environment", "", *table_lines(content.environment))
 
 
-def _table(table: Table) -> Iterator[str]:
+def table_lines(table: Table) -> Iterator[str]:
+    """A Markdown table under a heading, with an empty line at its end."""
     yield from (f"### {table.caption}", "")
     yield _row(table.columns)
     yield _row("---" for _ in table.columns)
     yield from (_row(row) for row in table.rows)
     yield ""
     if table.notes:
-        yield from (*_bullets(table.notes), "")
+        yield from (*bullets(table.notes), "")
 
 
 def _row(cells: Iterable[str]) -> str:
@@ -63,7 +66,7 @@ def _escaped(cell: str) -> str:
     return cell.replace("|", "\\|").replace("\n", " ")
 
 
-def _bullets(lines: Iterable[str]) -> Iterator[str]:
+def bullets(lines: Iterable[str]) -> Iterator[str]:
     return (f"- {line}" for line in lines)
 
 

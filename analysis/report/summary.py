@@ -5,15 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from analysis.compare import Comparison, Floor, comparisons_of, floors_of
+from analysis.gates import Judged, judge_gates
 from analysis.metrics import METRICS
 from analysis.reading import Reading
 from analysis.results import Result, results_of
+from loadtests.gates import Gate, read_rule
 from loadtests.model import SCHEMA, Finding, RunRecord
+from loadtests.run_store import RUN_FILE
 
 RunVerdict = Literal["VALID", "INVALID"]
 
@@ -28,9 +31,12 @@ class Summary:
     results: tuple[Result, ...]
     comparisons: tuple[Comparison, ...]
     floors: tuple[Floor, ...]
+    gates: tuple[Judged, ...] = ()
 
 
-def summarise(reading: Reading) -> Summary:
+def summarise(reading: Reading, rules: Sequence[str] = ()) -> Summary:
+    """`rules` are gates beside the experiment's own. Raises ConfigurationError for a bad one."""
+    gates = _gates(reading, rules)
     findings = tuple(_findings(reading))
     results = tuple(results_of(reading, METRICS.values()))
     floors = tuple(floors_of(results))
@@ -41,6 +47,7 @@ def summarise(reading: Reading) -> Summary:
         results=results,
         comparisons=tuple(comparisons_of(reading.experiment, results, floors)),
         floors=floors,
+        gates=tuple(judge_gates(gates, results)),
     )
 
 
@@ -64,6 +71,7 @@ def as_json(summary: Summary) -> str:
         "results": [_result_row(result) for result in summary.results],
         "comparisons": [_comparison_row(comparison) for comparison in summary.comparisons],
         "aa_floor": [_floor_row(floor) for floor in summary.floors],
+        "gates": [_gate_row(judged) for judged in summary.gates],
     }
     return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
@@ -77,6 +85,15 @@ def as_csv(summary: Summary) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return file.getvalue()
+
+
+def _gates(reading: Reading, rules: Sequence[str]) -> tuple[Gate, ...]:
+    experiment = reading.experiment
+    own = (
+        read_rule(rule, experiment, f"{RUN_FILE}: experiment.gates.{number}")
+        for number, rule in enumerate(experiment.gates)
+    )
+    return (*own, *(read_rule(rule, experiment, "--gate") for rule in rules))
 
 
 def _findings(reading: Reading) -> Iterator[Finding]:
@@ -120,9 +137,9 @@ def _result_row(result: Result) -> dict[str, Any]:
         "scenario": result.scenario,
         "endpoint": result.endpoint,
         "metric": result.metric.name,
-        "value": _rounded(result.value),
-        "low": _rounded(result.low),
-        "high": _rounded(result.high),
+        "value": rounded(result.value),
+        "low": rounded(result.low),
+        "high": rounded(result.high),
         "unit": result.metric.unit,
         "blocks": result.blocks,
         "reason": result.reason,
@@ -137,9 +154,9 @@ def _comparison_row(comparison: Comparison) -> dict[str, Any]:
         "metric": comparison.metric.name,
         "reference": comparison.reference,
         "candidate": comparison.candidate,
-        "ratio": _rounded(comparison.ratio),
-        "low": _rounded(comparison.low),
-        "high": _rounded(comparison.high),
+        "ratio": rounded(comparison.ratio),
+        "low": rounded(comparison.low),
+        "high": rounded(comparison.high),
         "verdict": comparison.verdict,
     }
 
@@ -149,10 +166,21 @@ def _floor_row(floor: Floor) -> dict[str, Any]:
         "phase": floor.phase,
         "endpoint": floor.endpoint,
         "metric": floor.metric.name,
-        "value": _rounded(floor.value),
+        "value": rounded(floor.value),
     }
 
 
-def _rounded(value: float | None) -> float | None:
+def _gate_row(judged: Judged) -> dict[str, Any]:
+    return {
+        "rule": str(judged.gate),
+        "outcome": judged.outcome,
+        "value": rounded(judged.value),
+        "low": rounded(judged.low),
+        "high": rounded(judged.high),
+        "reason": judged.reason,
+    }
+
+
+def rounded(value: float | None) -> float | None:
     """Seven significant digits: beyond what is measured, short of what the arithmetic adds."""
     return None if value is None else float(f"{value:.7g}")

@@ -26,7 +26,7 @@ from tests.builders import (
 from tests.run_folders import write_run_folder
 
 FIELDS = {
-    "": ["schema", "verdict", "findings", "arms", "results", "comparisons", "aa_floor"],
+    "": ["schema", "verdict", "findings", "arms", "results", "comparisons", "aa_floor", "gates"],
     "findings": ["name", "severity", "arm", "phase", "message", "advice"],
     "results": [
         "arm", "phase", "scenario", "endpoint", "metric", "value", "low", "high", "unit", "blocks",
