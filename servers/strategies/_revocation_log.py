@@ -14,6 +14,8 @@ import time
 from contextlib import suppress
 from typing import Any
 
+from redis.exceptions import ConnectionError as LostConnection
+
 from servers.strategies._follower import Connection, Follower, ask
 from servers.strategies._redis import Store
 from servers.strategies._revocation_scripts import STATE_OF_LOG
@@ -97,9 +99,15 @@ class RevocationLog(Follower):
         return reply[0][1] if reply else []
 
     def _apply(self, entries: list[tuple[bytes, list[bytes]]]) -> None:
-        for entry_id, (_, text) in entries:
+        """Nothing is passed over: an entry that is no change counts as a lost connection."""
+        for entry_id, fields in entries:
             position = _parsed(entry_id)
-            self._view.apply(Change.parse(text), made_s=position[0] / 1_000)
+            try:
+                _, text = fields
+                change = Change.parse(text)
+            except ValueError as error:
+                raise LostConnection(f"log entry {entry_id!r}: {error}") from error
+            self._view.apply(change, made_s=position[0] / 1_000)
             self._position = position
 
     async def _compare(self, connection: Connection) -> None:

@@ -4,8 +4,9 @@ KEYS[1] is where the names of all keys begin. ARGV[1]: how long a change is reme
 is longer than any token lives; ARGV[2]: a generation, for a store that has none.
 
 An epoch is a counter that looks at the clock only to jump ahead (a hybrid logical clock, Kulkarni
-et al. 2014): it never goes back while the store stands, and a store that comes back without its
-last seconds still counts on beyond the epochs it gave out in them.
+et al. 2014): it never goes back while the store stands. A store that comes back without its last
+seconds counts on beyond the epochs it gave out in them, in kicks and in logins alike: a replica
+that remembers those seconds refuses neither too little nor too much.
 """
 
 from __future__ import annotations
@@ -24,11 +25,13 @@ local generation = redis.call('GET', base .. 'generation')
 
 local function number_at(name) return tonumber(redis.call('GET', base .. name) or 0) end
 
-local function next_epoch()
-  local epoch = string.format('%.0f', math.max(number_at('epoch') + 1, now_ms))
+local function epoch_of_at_least(least)
+  local epoch = string.format('%.0f', math.max(least, now_ms))
   redis.call('SET', base .. 'epoch', epoch)
   return epoch
 end
+
+local function next_epoch() return epoch_of_at_least(number_at('epoch') + 1) end
 """
 
 _ANNOUNCE: dict[Medium, str] = {
@@ -68,8 +71,8 @@ _LOG_IN = """
 local standings = {generation}
 for number = 4, #ARGV do
   local user = ARGV[number]
-  local epoch = ARGV[3] == '1' and bump('user', user) or number_at('epoch')
-  standings[#standings + 1] = epoch
+  local epoch = ARGV[3] == '1' and bump('user', user) or epoch_of_at_least(number_at('epoch'))
+  standings[#standings + 1] = tonumber(epoch)
   standings[#standings + 1] = redis.call('GET', base .. 'role:' .. user) or ''
 end
 return standings

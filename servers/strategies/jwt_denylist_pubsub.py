@@ -1,6 +1,6 @@
 """Tokens (HS256) and a list of revoked ones in each replica, fed by pub/sub: the naive design.
 
-login      reads the user's epoch and role from the store; signs a token that carries them
+login      takes an epoch and the user's role from the store; signs a token of them
 request    checks the token, then a set in memory; asks nobody
 logout     denies the login (`sid`), published on a channel
 kick       puts the user to the next epoch, published likewise

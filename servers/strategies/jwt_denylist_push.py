@@ -1,6 +1,6 @@
 """Tokens (HS256) and a list of revoked ones in each replica, fed by a log that is never missed.
 
-login      reads the user's epoch, role and the store's generation; signs a token that carries them
+login      takes an epoch, the user's role and the store's generation; signs a token of them
 request    checks the token, then a set in memory; asks nobody
 logout     denies the login (`sid`) until its last token expires; appended to a Redis Stream
 kick       puts the user to the next epoch; appended likewise

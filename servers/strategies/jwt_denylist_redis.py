@@ -1,6 +1,6 @@
 """Tokens (HS256) and one look-up per request: was this login, or its user, revoked?
 
-login      reads the user's epoch, role and the store's generation; signs a token that carries them
+login      takes an epoch, the user's role and the store's generation; signs a token of them
 request    checks the token, then one MGET: generation, denied login, epochs, role
 logout     denies the login (`sid`) until its last token expires
 kick       puts the user to the next epoch

@@ -1,6 +1,6 @@
 """Tokens (HS256) and a counter per user in each replica: whoever is kicked counts on.
 
-login      reads the user's epoch, role and the store's generation; signs a token that carries them
+login      takes an epoch, the user's role and the store's generation; signs a token of them
 request    checks the token, then compares its epoch with the user's in memory; asks nobody
 logout     as a kick: the counter knows no single login, so all of the user's end
 kick       puts the user to the next epoch; appended to a Redis Stream
