@@ -12,6 +12,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import groupby
 
 from loadtests import scenarios
@@ -21,7 +22,9 @@ from loadtests.messages import Message, Order
 from loadtests.meters import Meters, Reading
 from loadtests.model import Load, Phase, PlannedSlice, SliceRecord
 from loadtests.pacing import due_times_ns
+from loadtests.probing import Searches, await_end
 from loadtests.recorder import Tally, tally
+from loadtests.rules import SATURATED
 from loadtests.stage import Drive, Stage
 from loadtests.trials import run_trials
 
@@ -48,6 +51,7 @@ class Walk:
         self._cpus = os.cpu_count() or 1
         # By phase and round: a later attempt of a round takes the place of an earlier one.
         self._capacity_rps: dict[str, dict[tuple[str, int], float]] = defaultdict(dict)
+        self._searches = Searches(order.experiment)
         self._meters = {target.arm: Meters(target, order) for target in order.targets}
 
     def run(self) -> None:
@@ -73,13 +77,18 @@ class Walk:
     def _walk_round(self, slices: Sequence[PlannedSlice]) -> None:
         """A round disturbed from outside is walked again while the block has repeats left.
 
-        Trials are not: they read clocks, not CPU, and every one of them stands.
+        Trials are not: they read clocks, not CPU, and every one of them stands. An arm whose
+        search has ended sits the round out.
         """
+        slices = [planned for planned in slices if self._searches.load(planned) is not None]
+        if not slices:
+            return
         repeats = self._experiment.phase(slices[0].phase).trials is None
         attempt = 0
         while True:
             records = [self._walk_slice(planned, attempt) for planned in slices]
             if not repeats or self._repeats_left == 0 or not is_disturbed(records, self._cpus):
+                self._searches.hear(records)
                 return
             self._repeats_left -= 1
             attempt += 1
@@ -100,25 +109,36 @@ class Walk:
         guard_ns = time.monotonic_ns() + LEAD_NS
         start_ns = guard_ns + int(phase.guard_s * _NS_PER_S)
         end_ns = start_ns + int(phase.slice_s * _NS_PER_S)
-        self._start_load(phase.load, phase.scenario, guard_ns, end_ns, planned.seed)
+        load = self._searches.load(planned) or phase.load
+        self._start_load(load, phase.scenario, guard_ns, end_ns, planned.seed)
         wait_until(self._alarm, start_ns)
         before = self._meters[planned.arm].read()
-        wait_until(self._alarm, end_ns)
+        planned_end_ns, wait = end_ns, partial(wait_until, self._alarm)
+        end_ns = await_end(self._stage, phase, load, start_ns, planned_end_ns, wait)
+        saturated = end_ns < planned_end_ns
+        unsent = self._cut(end_ns) if saturated else 0
         # The end and the last due times may wake a busy loop together, the end first.
         self._dispatcher.all_out.wait()
-        unsent = self._stage.drain(self._experiment.request_timeout_s)
+        unsent += self._stage.drain(self._experiment.request_timeout_s)
         after = self._meters[planned.arm].read()
         measured = tally(
             self._stage.stamps,
-            start_ns if phase.load.is_open else before.at_ns,
+            start_ns if load.is_open else before.at_ns,
             end_ns,
-            by_due=phase.load.is_open,
+            by_due=load.is_open,
         )
-        record = self._record(planned, phase.load, attempt, measured, before, after, end_ns)
+        record = self._record(planned, load, attempt, measured, before, after, end_ns)
         if phase.kind == "capacity":
             rate_rps = measured.recorded / record.duration_s
             self._capacity_rps[planned.arm][planned.phase, planned.round] = rate_rps
-        return replace(record, unsent=unsent, offered=record.offered + unsent)
+        findings = (SATURATED.name,) if saturated else ()
+        return replace(record, unsent=unsent, offered=record.offered + unsent, findings=findings)
+
+    def _cut(self, at_ns: int) -> int:
+        """Ends a probe early: what is under way is answered, what waits is given up."""
+        self._dispatcher.stop(at_ns)
+        self._dispatcher.all_out.wait()
+        return self._stage.give_up()
 
     def _start_load(
         self, load: Load, scenario: str, from_ns: int, until_ns: int, seed: int

@@ -1,0 +1,70 @@
+"""The probes of a block's searches: which rate comes next, and when a probe ends early."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from itertools import islice
+
+from loadtests.checks import meets
+from loadtests.model import Experiment, Load, Phase, PlannedSlice, SliceRecord
+from loadtests.saturation import LOOK_EVERY_S, Look, SaturationWatch
+from loadtests.search import Answer
+from loadtests.stage import Stage
+
+_NS_PER_S = 1_000_000_000
+# One slow answer says little; when every one of so many was late, the queue is.
+_LATEST = 10
+
+# Parks until a time on the monotonic clock in ns.
+Wait = Callable[[int], None]
+
+
+class Searches:
+    """What each arm's search has been told in this block, by phase."""
+
+    def __init__(self, experiment: Experiment) -> None:
+        self._experiment = experiment
+        self._answers: dict[tuple[str, str], list[Answer]] = defaultdict(list)
+
+    def load(self, planned: PlannedSlice) -> Load | None:
+        """The load of a slice: its phase's, or what the arm's search asks for; None at its end."""
+        phase = self._experiment.phase(planned.phase)
+        if phase.search is None:
+            return phase.load
+        answers = self._answers[planned.phase, planned.arm]
+        rate_rps = phase.search.next_rps(answers, planned.seed)
+        return None if rate_rps is None else Load(phase.load.model, rate_rps=rate_rps)
+
+    def hear(self, records: Iterable[SliceRecord]) -> None:
+        """The last attempt at a round; what was repeated tells nothing."""
+        for record in records:
+            search = self._experiment.phase(record.phase).search
+            if search is not None and record.load.rate_rps is not None:
+                answer = Answer(record.load.rate_rps, meets(record, search))
+                self._answers[record.phase, record.arm].append(answer)
+
+
+def await_end(
+    stage: Stage, phase: Phase, load: Load, start_ns: int, end_ns: int, wait: Wait
+) -> int:
+    """Waits until `end_ns`; a probe that saturates its servers ends before. Returns when, in ns."""
+    if phase.search is None or load.rate_rps is None:
+        wait(end_ns)
+        return end_ns
+    watch = SaturationWatch(load.rate_rps, phase.search.p99_ms / 1e3)
+    step_ns = int(LOOK_EVERY_S * _NS_PER_S)
+    for at_ns in range(start_ns + step_ns, end_ns, step_ns):
+        wait(at_ns)
+        now_ns = time.monotonic_ns()
+        if watch.sees(Look(now_ns / _NS_PER_S, stage.unanswered, _lag_s(stage))):
+            return min(now_ns, end_ns)
+    wait(end_ns)
+    return end_ns
+
+
+def _lag_s(stage: Stage) -> float:
+    """By how much even the quickest of the latest answers was late."""
+    latest = islice(reversed(stage.stamps), _LATEST)
+    return min((s.done_ns - s.due_ns for s in latest), default=0) / _NS_PER_S
