@@ -5,17 +5,15 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from itertools import islice
 
 from loadtests.checks import meets
+from loadtests.dispatcher import Dispatcher
 from loadtests.model import Experiment, Load, Phase, PlannedSlice, SliceRecord
 from loadtests.saturation import LOOK_EVERY_S, Look, SaturationWatch
 from loadtests.search import Answer
 from loadtests.stage import Stage
 
 _NS_PER_S = 1_000_000_000
-# One slow answer says little; when every one of so many was late, the queue is.
-_LATEST = 10
 
 # Parks until a time on the monotonic clock in ns.
 Wait = Callable[[int], None]
@@ -47,24 +45,30 @@ class Searches:
 
 
 def await_end(
-    stage: Stage, phase: Phase, load: Load, start_ns: int, end_ns: int, wait: Wait
+    stage: Stage,
+    dispatcher: Dispatcher,
+    phase: Phase,
+    load: Load,
+    end_ns: int,
+    wait: Wait,
 ) -> int:
     """Waits until `end_ns`; a probe that saturates its servers ends before. Returns when, in ns."""
     if phase.search is None or load.rate_rps is None:
         wait(end_ns)
         return end_ns
-    watch = SaturationWatch(load.rate_rps, phase.search.p99_ms / 1e3)
+    watch = SaturationWatch(load.rate_rps, phase.search.p99_ms / 1e3, phase.slice_s)
     step_ns = int(LOOK_EVERY_S * _NS_PER_S)
-    for at_ns in range(start_ns + step_ns, end_ns, step_ns):
-        wait(at_ns)
-        now_ns = time.monotonic_ns()
-        if watch.sees(Look(now_ns / _NS_PER_S, stage.unanswered, _lag_s(stage))):
-            return min(now_ns, end_ns)
+    while (now_ns := time.monotonic_ns()) < end_ns - step_ns:
+        wait(now_ns + step_ns)
+        if watch.sees(_look(stage, dispatcher)):
+            return min(time.monotonic_ns(), end_ns)
     wait(end_ns)
     return end_ns
 
 
-def _lag_s(stage: Stage) -> float:
-    """By how much even the quickest of the latest answers was late."""
-    latest = islice(reversed(stage.stamps), _LATEST)
-    return min((s.done_ns - s.due_ns for s in latest), default=0) / _NS_PER_S
+def _look(stage: Stage, dispatcher: Dispatcher) -> Look:
+    """With n requests unanswered, the oldest of them has been due at least as long as the n-th
+    last, whatever the order of the answers."""
+    now_ns, unanswered = time.monotonic_ns(), stage.unanswered
+    lag_ns = now_ns - dispatcher.due_ns(unanswered) if unanswered else 0
+    return Look(now_ns / _NS_PER_S, unanswered, lag_ns / _NS_PER_S)

@@ -1,7 +1,7 @@
 """Tells during a probe that a server falls behind, from looks at what waits. Pure.
 
-Past saturation requests arrive faster than they are answered, so those under way and the lag of
-the answers grow together without end. Near it both swing widely and come back.
+Past saturation requests fall due faster than they are answered, so their number under way and the
+age of the oldest grow together without end. Near it both swing widely and come back.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 LOOK_EVERY_S = 0.05
-# A stretch of noise seldom rises steadily for so long; a queue that grows does.
+# Noise seldom rises steadily for so long; a queue that grows does.
 TREND_S = 0.5
-# With answers this much later than the limit allows, over a hundredth of a probe is late already.
-OVERDUE_LIMITS = 3.0
+# What p99 may lose.
+LATE_SHARE = 0.01
 # Poisson arrivals in a stretch scatter by the square root of their number, and answers as much.
 SCATTERS = 4.0
 
 
 class Look(NamedTuple):
-    """One look: requests due and not yet answered, and how late the latest answers were."""
+    """One look: requests due and not yet answered, and how long the oldest has been due."""
 
     at_s: float
     unanswered: int
@@ -29,11 +29,16 @@ class Look(NamedTuple):
 
 
 class SaturationWatch:
-    """Told of looks at a probe of `rate_rps` whose p99 should stay within `limit_s`."""
+    """Told of looks at a probe of `rate_rps` whose p99 should stay within `limit_s`.
 
-    def __init__(self, rate_rps: float, limit_s: float) -> None:
+    `probe_s` is how long it would last.
+    """
+
+    def __init__(self, rate_rps: float, limit_s: float, probe_s: float) -> None:
         self._rate_rps = rate_rps
         self._limit_s = limit_s
+        # What fell due between then and the limit is late for certain, and more than p99 may lose.
+        self._overdue_s = limit_s + LATE_SHARE * probe_s
         self._looks: deque[Look] = deque()
 
     def sees(self, look: Look) -> bool:
@@ -47,16 +52,18 @@ class SaturationWatch:
             self._looks.popleft()
         if look.unanswered <= self._rate_rps * self._limit_s:
             return False
-        return look.lag_s > OVERDUE_LIMITS * self._limit_s or self._rises()
+        return look.lag_s > self._overdue_s or self._rises()
 
     def _rises(self) -> bool:
-        """Whether both have grown through the whole stretch, and by more than arrivals scatter."""
+        """Whether requests under way have grown through the stretch by more than arrivals scatter,
+        and the lag with them: what grows by a burst alone is no older for it."""
         watched_s = self._looks[-1].at_s - self._looks[0].at_s
         if watched_s < TREND_S:
             return False
         grown = watched_s * self._slope(lambda look: look.unanswered)
         scatter = math.sqrt(self._rate_rps * watched_s)
-        return grown > SCATTERS * scatter and self._slope(lambda look: look.lag_s) > 0
+        later_s = watched_s * self._slope(lambda look: look.lag_s)
+        return grown > SCATTERS * scatter and later_s > grown / self._rate_rps / 2
 
     def _slope(self, read: Callable[[Look], float]) -> float:
         return slope([look.at_s for look in self._looks], [read(look) for look in self._looks])

@@ -2,8 +2,9 @@
 
 A search is told of probes, one after the other, whether each met the limit, and says which rate
 comes next: twice the last until one misses, then the geometric middle of the bracket until that
-is narrow, then its two ends again until each has won a majority. Answers near the knee are noisy,
-so an end may be voted out; the bracket is then wider again, and the search goes on from there.
+is narrow. A disturbed machine misses rates it could hold, so a miss is repeated until it has a
+majority before the search goes below it; the rate that held is repeated at the end. An end that
+is voted out makes the bracket wider again, and the search goes on from there.
 """
 
 from __future__ import annotations
@@ -23,8 +24,7 @@ class Answer(NamedTuple):
     met: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Bracket:
+class Bracket(NamedTuple):
     """The highest rate believed to hold below the lowest believed to miss; None: none such."""
 
     held_rps: float | None
@@ -55,8 +55,13 @@ class Search:
         if not answers:
             octave = random.Random(seed).random()  # noqa: S311
             return min(_rounded(self.lowest_rps * 2**octave), self.highest_rps)
-        bracket = self.bracket(answers)
-        return self._untried(bracket) or self._unconfirmed(bracket, answers)
+        held_rps, missed_rps = self.bracket(answers)
+        if missed_rps is not None and not self._is_confirmed(missed_rps, answers):
+            return missed_rps
+        untried_rps = self._untried(held_rps, missed_rps)
+        if untried_rps is None and held_rps is not None:
+            return None if self._is_confirmed(held_rps, answers) else held_rps
+        return untried_rps
 
     def bracket(self, answers: Iterable[Answer]) -> Bracket:
         """What the answers say together: each rate by its majority, a tie as a miss.
@@ -85,29 +90,24 @@ class Search:
         """About how many probes a search takes: for predictions."""
         doublings = 0.6 * math.log2(self.highest_rps / self.lowest_rps)
         halvings = math.log2(math.log(2) / math.log(1 + self.precision))
-        repeats = 2 * (self.confirmations // 2) + 1
-        return 1 + math.ceil(doublings) + math.ceil(max(halvings, 0)) + repeats
+        misses = 1 + max(halvings, 0) / 2
+        repeats = (misses + 1) * (self.confirmations // 2)
+        return math.ceil(2 + doublings + max(halvings, 0) + repeats)
 
-    def _untried(self, bracket: Bracket) -> float | None:
+    def _untried(self, held_rps: float | None, missed_rps: float | None) -> float | None:
         """A rate that widens or halves the bracket; None when it is as narrow as it can be."""
-        held_rps, missed_rps = bracket.held_rps, bracket.missed_rps
         if held_rps is not None and missed_rps is not None:
             middle_rps = _rounded(math.sqrt(held_rps * missed_rps))
-            return None if self.is_narrow(bracket) else middle_rps
+            return None if self.is_narrow(Bracket(held_rps, missed_rps)) else middle_rps
         if held_rps is not None and held_rps < self.highest_rps:
             return min(2 * held_rps, self.highest_rps)
         if missed_rps is not None and missed_rps > self.lowest_rps:
             return max(_rounded(missed_rps / 2), self.lowest_rps)
         return None
 
-    def _unconfirmed(self, bracket: Bracket, answers: Iterable[Answer]) -> float | None:
-        counts = Counter(answers)
-        for rate in (bracket.missed_rps, bracket.held_rps):
-            if rate is not None:
-                most = max(counts[Answer(rate, met)] for met in (True, False))
-                if most <= self.confirmations // 2:
-                    return rate
-        return None
+    def _is_confirmed(self, rate_rps: float, answers: Sequence[Answer]) -> bool:
+        most = max(answers.count(Answer(rate_rps, met)) for met in (True, False))
+        return most > self.confirmations // 2
 
 
 def _rounded(rate_rps: float) -> float:

@@ -114,7 +114,7 @@ class Walk:
         wait_until(self._alarm, start_ns)
         before = self._meters[planned.arm].read()
         planned_end_ns, wait = end_ns, partial(wait_until, self._alarm)
-        end_ns = await_end(self._stage, phase, load, start_ns, planned_end_ns, wait)
+        end_ns = await_end(self._stage, self._dispatcher, phase, load, planned_end_ns, wait)
         saturated = end_ns < planned_end_ns
         unsent = self._cut(end_ns) if saturated else 0
         # The end and the last due times may wake a busy loop together, the end first.
