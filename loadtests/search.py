@@ -63,14 +63,14 @@ class Search:
             return None if self._is_confirmed(held_rps, answers) else held_rps
         return untried_rps
 
-    def bracket(self, answers: Iterable[Answer]) -> Bracket:
+    def bracket(self, answers: Iterable[tuple[float, bool]]) -> Bracket:
         """What the answers say together: each rate by its majority, a tie as a miss.
 
         A rate that misses counts against every higher one: a server that held those was lucky.
         """
         votes: Counter[float] = Counter()
-        for answer in answers:
-            votes[answer.rate_rps] += 1 if answer.met else -1
+        for rate_rps, met in answers:
+            votes[rate_rps] += 1 if met else -1
         missed_rps = min((rate for rate, won in votes.items() if won <= 0), default=None)
         below = missed_rps or math.inf
         held = (rate for rate, won in votes.items() if won > 0 and rate < below)
