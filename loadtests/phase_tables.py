@@ -70,9 +70,10 @@ def _check(path: Path, experiment: Experiment, phase: Phase, search: Search) -> 
     shortest_s = max(
         search.p99_ms / 1e3 * (1 + 1 / search.precision), REQUESTS_A_PROBE / search.lowest_rps
     )
+    shortest_s = math.ceil(round(shortest_s * 1e3, 6)) / 1e3
     if phase.slice_s < shortest_s:
         raise ConfigurationError(
-            f"{where}.slice_s = {phase.slice_s:g}; allowed: at least {shortest_s:.3g}, so that "
+            f"{where}.slice_s = {phase.slice_s:g}; allowed: at least {shortest_s:g}, so that "
             f"{REQUESTS_A_PROBE} requests fall due at lowest_rps and a rate {search.precision:.0%} "
             f"too high passes {search.p99_ms:g} ms"
         )

@@ -35,6 +35,12 @@ class Searches:
         rate_rps = phase.search.next_rps(answers, planned.seed)
         return None if rate_rps is None else Load(phase.load.model, rate_rps=rate_rps)
 
+    def doubt(self, record: SliceRecord) -> bool:
+        """Whether a disturbance may have changed what a slice told: a probe that met its limit
+        would have met it all the more without."""
+        search = self._experiment.phase(record.phase).search
+        return search is None or not meets(record, search)
+
     def hear(self, records: Iterable[SliceRecord]) -> None:
         """The last attempt at a round; what was repeated tells nothing."""
         for record in records:

@@ -77,21 +77,21 @@ class Walk:
     def _walk_round(self, slices: Sequence[PlannedSlice]) -> None:
         """A round disturbed from outside is walked again while the block has repeats left.
 
-        Trials are not: they read clocks, not CPU, and every one of them stands. An arm whose
-        search has ended sits the round out.
+        Trials are not: they read clocks, not CPU, and every one of them stands. Nor are probes
+        that met their limit all the same. An arm whose search has ended sits the round out.
         """
         slices = [planned for planned in slices if self._searches.load(planned) is not None]
-        if not slices:
-            return
-        repeats = self._experiment.phase(slices[0].phase).trials is None
-        attempt = 0
-        while True:
+        repeats = not slices or self._experiment.phase(slices[0].phase).trials is None
+        attempt, last = 0, dict[str, SliceRecord]()
+        while slices:
             records = [self._walk_slice(planned, attempt) for planned in slices]
+            last |= {record.arm: record for record in records}
             if not repeats or self._repeats_left == 0 or not is_disturbed(records, self._cpus):
-                self._searches.hear(records)
-                return
-            self._repeats_left -= 1
+                break
+            slices = [planned for planned in slices if self._searches.doubt(last[planned.arm])]
+            self._repeats_left -= bool(slices)
             attempt += 1
+        self._searches.hear(last.values())
 
     def _walk_slice(self, planned: PlannedSlice, attempt: int) -> SliceRecord:
         gc.collect()

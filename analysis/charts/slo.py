@@ -20,10 +20,10 @@ from loadtests.model import Phase
 
 _CURVES_IN = 3.8
 _PER_ARM_IN = 0.3
-# A curve's points are medians over so much of the rate: four to an octave.
-_STEP = math.log(2) / 4
+# A curve's points are medians over so much of the rate: half an octave.
+_STEP = math.log(2) / 2
 # What failed took for ever; it is drawn this many times above the limit.
-_TOP_LIMITS = 25.0
+_TOP_LIMITS = 10.0
 
 
 @chart
@@ -76,6 +76,10 @@ def _curves(axes: Axes, measured: Measured, phase: Phase) -> None:
         textcoords="offset points", fontsize=8.5, color=SOFT,
     )  # fmt: skip
     axes.set_xscale("log")
+    # An interval over few blocks may reach far beyond what was probed.
+    axes.set_autoscalex_on(False)
+    every = [probe.rate_rps for of_arm in probes.values() for probe in of_arm]
+    axes.set_xlim(min(every) / 1.15, max(every) * 1.15)
     axes.set_yscale("log")
     axes.set_title("p99 of response time" + measured.suffix(phase))
     axes.set_ylabel("p99 (ms)")
@@ -120,10 +124,10 @@ def _knees(axes: Axes, measured: Measured, phase: Phase) -> None:
             color=style.colour,
             markerfacecolor=style.face,
         )
-        right = max(high, *_held(measured, phase)[result.arm])
         axes.annotate(
-            number(value), (right, y), (7, 0), textcoords="offset points", va="center", fontsize=8.5
-        )
+            number(value), (1.0, y), (4, 0), xycoords=("axes fraction", "data"),
+            textcoords="offset points", va="center", fontsize=8.5,
+        )  # fmt: skip
     _mark_missing(axes, measured, phase, place)
     axes.set_title("highest rate within the limit" + measured.suffix(phase))
     axes.set_xlabel("requests offered per second")
