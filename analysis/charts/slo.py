@@ -14,7 +14,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from analysis.charts.chart import Measured, NothingToDrawError, chart
 from analysis.charts.drawing import MANY_ARMS, arm_axis, mark_impossible
 from analysis.knees import Probe
-from analysis.style import SOFT, WIDTH_IN
+from analysis.style import SOFT, WIDTH_IN, ArmStyle
 from analysis.units import number
 from loadtests.model import Phase
 
@@ -32,8 +32,9 @@ def slo(measured: Measured) -> Figure:
 
     Above, p99 of every probe against the rate offered (both axes logarithmic); the line is the
     median of neighbouring probes, the dashed one the limit, and a mark at the upper edge is a
-    probe that failed or was slower still. Below, the knee: the highest rate that met the limit, one
-    small mark a block, the large one their mean with its 95% interval. Further right is better.
+    probe that failed or was slower still. Large marks are the knee, the highest rate that met the
+    limit; below it stands with its 95% interval and one small mark a block. Further right is
+    better.
     """
     phases = [phase for phase in measured.phases("slo") if _probes(measured, phase)]
     if not phases:
@@ -70,6 +71,8 @@ def _curves(axes: Axes, measured: Measured, phase: Phase) -> None:
         )
         line = medians(of_arm, limit_ms * _TOP_LIMITS)
         axes.plot(*line, color=style.colour, linestyle=style.line, linewidth=1 if many else 1.6)
+    for result in measured.results_for("slo_rate_rps", phase.name):
+        _mark(axes, measured.styles[result.arm], result.value or 0.0, limit_ms)
     axes.axhline(limit_ms, color="black", linestyle=(0, (4, 3)), linewidth=1)
     axes.annotate(
         f"limit {limit_ms:g} ms", (0.005, limit_ms), (0, 3), xycoords=("axes fraction", "data"),
@@ -116,14 +119,7 @@ def _knees(axes: Axes, measured: Measured, phase: Phase) -> None:
         style, value, y = measured.styles[result.arm], result.value or 0.0, place[result.arm]
         low, high = result.low or value, result.high or value
         axes.errorbar(value, y, xerr=[[value - low], [high - value]], color="black", capsize=3)
-        axes.plot(
-            value,
-            y,
-            marker=style.marker,
-            markersize=7,
-            color=style.colour,
-            markerfacecolor=style.face,
-        )
+        _mark(axes, style, value, y)
         axes.annotate(
             number(value), (1.0, y), (4, 0), xycoords=("axes fraction", "data"),
             textcoords="offset points", va="center", fontsize=8.5,
@@ -132,6 +128,13 @@ def _knees(axes: Axes, measured: Measured, phase: Phase) -> None:
     axes.set_title("highest rate within the limit" + measured.suffix(phase))
     axes.set_xlabel("requests offered per second")
     _plain_ticks(axes)
+
+
+def _mark(axes: Axes, style: ArmStyle, x: float, y: float) -> None:
+    """The large mark of a mean."""
+    axes.plot(
+        x, y, marker=style.marker, markersize=7, color=style.colour, markerfacecolor=style.face
+    )
 
 
 def _mark_missing(axes: Axes, measured: Measured, phase: Phase, place: dict[str, int]) -> None:
