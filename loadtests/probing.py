@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from loadtests.checks import meets
 from loadtests.dispatcher import Dispatcher
 from loadtests.model import Experiment, Load, Phase, PlannedSlice, SliceRecord
+from loadtests.pacing import due_times_ns
 from loadtests.saturation import LOOK_EVERY_S, Look, SaturationWatch
 from loadtests.search import Answer
 from loadtests.stage import Stage
@@ -48,6 +50,21 @@ class Searches:
             if search is not None and record.load.rate_rps is not None:
                 answer = Answer(record.load.rate_rps, meets(record, search))
                 self._answers[record.phase, record.arm].append(answer)
+
+
+def slice_dues_ns(phase: Phase, load: Load, times_ns: tuple[int, int, int], seed: int) -> list[int]:
+    """Due times from the guard's begin to the end of the slice; `times_ns`: guard, start, end.
+
+    The guard of a probe has half its rate: servers that come from a pause answer the first
+    requests slowly, and near their limit they would carry that queue through the whole probe.
+    """
+    guard_ns, start_ns, end_ns = times_ns
+    if phase.search is None or load.rate_rps is None:
+        return due_times_ns(load, guard_ns, end_ns, seed)
+    half = replace(load, rate_rps=load.rate_rps / 2)
+    # A seed of its own, or the guard would repeat the pattern of the probe.
+    warming_ns = due_times_ns(half, guard_ns, start_ns, seed + 1)
+    return warming_ns + due_times_ns(load, start_ns, end_ns, seed)
 
 
 def await_end(

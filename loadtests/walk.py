@@ -22,7 +22,7 @@ from loadtests.messages import Message, Order
 from loadtests.meters import Meters, Reading
 from loadtests.model import Load, Phase, PlannedSlice, SliceRecord
 from loadtests.pacing import due_times_ns
-from loadtests.probing import Searches, await_end
+from loadtests.probing import Searches, await_end, slice_dues_ns
 from loadtests.recorder import Tally, tally
 from loadtests.rules import SATURATED
 from loadtests.stage import Drive, Stage
@@ -110,16 +110,12 @@ class Walk:
         start_ns = guard_ns + int(phase.guard_s * _NS_PER_S)
         end_ns = start_ns + int(phase.slice_s * _NS_PER_S)
         load = self._searches.load(planned) or phase.load
-        self._start_load(load, phase.scenario, guard_ns, end_ns, planned.seed)
+        dues_ns = slice_dues_ns(phase, load, (guard_ns, start_ns, end_ns), planned.seed)
+        self._start_load(load, phase.scenario, end_ns, dues_ns)
         wait_until(self._alarm, start_ns)
         before = self._meters[planned.arm].read()
-        planned_end_ns, wait = end_ns, partial(wait_until, self._alarm)
-        end_ns = await_end(self._stage, self._dispatcher, phase, load, planned_end_ns, wait)
-        saturated = end_ns < planned_end_ns
-        unsent = self._cut(end_ns) if saturated else 0
-        # The end and the last due times may wake a busy loop together, the end first.
-        self._dispatcher.all_out.wait()
-        unsent += self._stage.drain(self._experiment.request_timeout_s)
+        planned_end_ns = end_ns
+        end_ns, unsent = self._end(phase, load, planned_end_ns)
         after = self._meters[planned.arm].read()
         measured = tally(
             self._stage.stamps,
@@ -131,21 +127,28 @@ class Walk:
         if phase.kind == "capacity":
             rate_rps = measured.recorded / record.duration_s
             self._capacity_rps[planned.arm][planned.phase, planned.round] = rate_rps
-        findings = (SATURATED.name,) if saturated else ()
+        findings = (SATURATED.name,) if end_ns < planned_end_ns else ()
         return replace(record, unsent=unsent, offered=record.offered + unsent, findings=findings)
 
-    def _cut(self, at_ns: int) -> int:
-        """Ends a probe early: what is under way is answered, what waits is given up."""
-        self._dispatcher.stop(at_ns)
-        self._dispatcher.all_out.wait()
-        return self._stage.give_up()
+    def _end(self, phase: Phase, load: Load, planned_end_ns: int) -> tuple[int, int]:
+        """When the recorded time ended, in ns, and how many due requests have no outcome.
 
-    def _start_load(
-        self, load: Load, scenario: str, from_ns: int, until_ns: int, seed: int
-    ) -> None:
+        Of a probe that ends early what is under way is answered, what waits is given up.
+        """
+        wait, given_up = partial(wait_until, self._alarm), 0
+        end_ns = await_end(self._stage, self._dispatcher, phase, load, planned_end_ns, wait)
+        if end_ns < planned_end_ns:
+            self._dispatcher.stop(end_ns)
+            self._dispatcher.all_out.wait()
+            given_up = self._stage.give_up()
+        # The end and the last due times may wake a busy loop together, the end first.
+        self._dispatcher.all_out.wait()
+        return end_ns, given_up + self._stage.drain(self._experiment.request_timeout_s)
+
+    def _start_load(self, load: Load, scenario: str, until_ns: int, dues_ns: Sequence[int]) -> None:
         self._stage.open(_drive(scenarios.load(scenario)))
         if load.is_open:
-            self._dispatcher.start(due_times_ns(load, from_ns, until_ns, seed))
+            self._dispatcher.start(dues_ns)
         else:
             self._stage.run_closed(load.users or 1, until_ns)
 
@@ -154,7 +157,8 @@ class Walk:
         load = Load("poisson", rate_rps=self._background_rps(planned.arm, phase))
         start_ns = time.monotonic_ns() + LEAD_NS
         horizon_ns = start_ns + int(_longest_s(phase) * _NS_PER_S)
-        self._start_load(load, "browse", start_ns, horizon_ns, planned.seed)
+        dues_ns = due_times_ns(load, start_ns, horizon_ns, planned.seed)
+        self._start_load(load, "browse", horizon_ns, dues_ns)
         before = self._meters[planned.arm].read()
         for line in run_trials(self._order, planned, phase.trials):
             self._emit(Message(revocation=line))
