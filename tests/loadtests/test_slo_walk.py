@@ -32,11 +32,13 @@ __all__ = ["collection"]
 # Low enough for any machine, or far too high: what matters is which rate follows which answer.
 SEARCH = Search(p99_ms=60.0, lowest_rps=200.0, highest_rps=900.0, precision=0.3, confirmations=1)
 KNEE = a_phase("slo", search=SEARCH, rounds=7, slice_s=0.1, guard_s=0.01)
+# More users than requests fall due in a probe: none ever waits for one.
+MANY = 200
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Replica]:
-    with running("jwt_hs256", "--users", "100", *CHEAP_LOGIN) as replica:
+    with running("jwt_hs256", "--users", "200", *CHEAP_LOGIN) as replica:
         yield replica
 
 
@@ -56,7 +58,7 @@ def assert_a_search(phase: Phase, probes: Sequence[SliceRecord], first_seed: int
 
 
 def test_every_arm_walks_its_own_search_a_probe_a_round(server: Replica) -> None:
-    order = at(server, a_block(phases=(KNEE,), pool_users=8))
+    order = at(server, a_block(phases=(KNEE,), population=MANY, pool_users=MANY))
     first_seeds = {p.arm: p.seed for p in order.slices if p.round == 0}
     by_arm: dict[str, list[SliceRecord]] = defaultdict(list)
     slices = walked(order).slices
@@ -75,7 +77,9 @@ def test_a_disturbed_probe_is_repeated_unless_it_met_its_limit(
 ) -> None:
     monkeypatch.setattr(walk, "is_disturbed", always_disturbed)
     phase = replace(KNEE, search=replace(SEARCH, p99_ms=p99_ms))
-    experiment = a_block(phases=(phase,), arms=TWO_ARMS[:1], max_repeats=2, pool_users=8)
+    experiment = a_block(
+        phases=(phase,), arms=TWO_ARMS[:1], max_repeats=2, population=MANY, pool_users=MANY
+    )
     order = at(server, experiment)
     probes = walked(order).slices
     assert [probe.attempt for probe in probes if probe.round == 0] == list(range(attempts))
