@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from analysis.knees import Knee, Probe
 from loadtests.histogram import Histogram
 from loadtests.model import EndpointRecord, PhaseKind, SliceRecord
 
@@ -57,7 +58,7 @@ class Cell:
     """An arm in a phase of a block; `phase` and `kind` are None for facts outside every phase.
 
     `lags_s` holds `lag_high_s` of every replica-trial that told something, None for a replica
-    that never refused.
+    that never refused; `probes` and `knee` are of an `slo` phase.
     """
 
     block: int
@@ -67,6 +68,8 @@ class Cell:
     sums: Sums = Sums()
     latency: Mapping[str, Latency] = field(default_factory=dict)
     lags_s: tuple[float | None, ...] = ()
+    probes: tuple[Probe, ...] = ()
+    knee: Knee | None = None
     store_bytes_per_login: float | None = None
 
 

@@ -136,6 +136,20 @@ def _wire_bytes(cell: Cell, _: str | None) -> Value:
     return cell.sums.wire_bytes / cell.sums.completed
 
 
+def _slo_rate(cell: Cell, _: str | None) -> Value:
+    if cell.knee is None:
+        return Missing("nothing was probed")
+    held_rps, missed_rps = cell.knee.held_rps, cell.knee.missed_rps
+    if held_rps is None:
+        return Missing(f"block {cell.block} met the limit at no rate, down to {missed_rps:,.0f}")
+    if missed_rps is None:
+        return Missing(f"block {cell.block} met the limit at every rate, up to {held_rps:,.0f}")
+    if not cell.knee.is_narrow:
+        between = f"between {held_rps:,.0f} and {missed_rps:,.0f} req/s"
+        return Missing(f"the search of block {cell.block} ended early, {between}")
+    return held_rps
+
+
 def _store_bytes(cell: Cell, _: str | None) -> Value:
     if cell.store_bytes_per_login is None:
         return Missing("nothing was stored, or the store's memory could not be read")
@@ -228,6 +242,7 @@ _IN_ORDER = (
         _error_rate,
         compared=False,
     ),
+    Metric("slo_rate_rps", "highest rate within the limit", "req/s", "higher", ("slo",), _slo_rate),
 )
 
 METRICS = {metric.name: metric for metric in _IN_ORDER}

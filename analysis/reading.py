@@ -16,6 +16,7 @@ import pandas as pd
 
 from analysis.cells import Cell, Latency, Sums
 from analysis.frame import Columns, rows_of
+from analysis.knees import Probe, knee_of
 from loadtests import run_store
 from loadtests.histogram import Histogram
 from loadtests.model import Experiment, LawRecord, RevocationRecord, RunRecord, SliceRecord
@@ -131,6 +132,7 @@ class _Accumulator:
     block: int | None = None
     open_sums: dict[tuple[str, str], Sums] = field(default_factory=dict)
     open_histograms: dict[PhaseArmEndpoint, Histogram] = field(default_factory=dict)
+    open_probes: dict[tuple[str, str], list[Probe]] = field(default_factory=dict)
 
     @property
     def repeated_rounds(self) -> int:
@@ -156,7 +158,7 @@ class _Accumulator:
     def close_block(self) -> None:
         for (phase, arm), sums in self.open_sums.items():
             self.cells.append(self._cell(phase, arm, sums))
-        self.open_sums, self.open_histograms = {}, {}
+        self.open_sums, self.open_histograms, self.open_probes = {}, {}, {}
 
     def trials_without_slices(self) -> Iterator[Cell]:
         kinds = {phase.name: phase.kind for phase in self.experiment.phases}
@@ -166,6 +168,9 @@ class _Accumulator:
     def _count(self, record: SliceRecord, response: dict[str, Histogram]) -> None:
         key = (record.phase, record.arm)
         self.open_sums[key] = self.open_sums.get(key, Sums()).plus(record)
+        probe = Probe.of(record, self.experiment.phase(record.phase))
+        if probe is not None:
+            self.open_probes.setdefault(key, []).append(probe)
         for endpoint, histogram in response.items():
             for histograms in (self.open_histograms, self.curves):
                 histograms.setdefault((*key, endpoint), Histogram()).merge(histogram)
@@ -178,9 +183,19 @@ class _Accumulator:
             for (of_phase, of_arm, endpoint), histogram in self.open_histograms.items()
             if (of_phase, of_arm) == (phase, arm)
         }
-        kind = self.experiment.phase(phase).kind
-        lags_s = self.lags.pop((self.block, phase, arm), ())
-        return Cell(self.block, arm, phase, kind, sums=sums, latency=latency, lags_s=lags_s)
+        planned = self.experiment.phase(phase)
+        probes = tuple(self.open_probes.get((phase, arm), ()))
+        return Cell(
+            self.block,
+            arm,
+            phase,
+            planned.kind,
+            sums=sums,
+            latency=latency,
+            lags_s=self.lags.pop((self.block, phase, arm), ()),
+            probes=probes,
+            knee=knee_of(probes, planned),
+        )
 
     def _check_planned(self, record: SliceRecord) -> None:
         if record.phase not in {phase.name for phase in self.experiment.phases}:

@@ -32,8 +32,8 @@ def main() -> int:
 def _run(arguments: argparse.Namespace, console: Console) -> int:
     path = experiment.find(arguments.experiment)
     chosen = experiment.read(path)
-    slices = len(plan.plan_block(chosen, 0)) * chosen.blocks
-    progress = make_progress(console, chosen.blocks, slices, plan.predicted_s(chosen))
+    slices, predicted_s = plan.expected_slices(chosen), plan.predicted_s(chosen)
+    progress = make_progress(console, chosen.blocks, slices, predicted_s)
     try:
         outcome = runner.run(chosen, arguments.results, progress)
     except ExperimentError as error:
@@ -63,7 +63,8 @@ def _plan(arguments: argparse.Namespace, console: Console) -> int:
     console.print(table)
     counts = Counter(planned.phase for planned in plan.plan_block(chosen, 0))
     each = ", ".join(f"{phase} {count}" for phase, count in counts.items())
-    console.print(f"slices a block: {each}", highlight=False)
+    at_most = " at most" if any(phase.search for phase in chosen.phases) else ""
+    console.print(f"slices a block{at_most}: {each}", highlight=False)
     console.print(f"about {plan.predicted_s(chosen) / 60:.1f} minutes", highlight=False)
     return EXIT_VALID
 

@@ -6,6 +6,7 @@ slices together, so that one odd second does not condemn a run.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -30,11 +31,13 @@ from loadtests.rules import (
     LAW_BROKEN,
     OFFERED_RATE_MISSED,
     POOL_EXHAUSTED,
+    SATURATED,
     SHARED_STORE,
     TRIALS_LOST,
     UNPINNED,
     UNSENT,
 )
+from loadtests.search import Search
 
 # Beyond this the generator queues requests itself and its own wait shows in every latency.
 GENERATOR_BUSY_LIMIT = 0.85
@@ -82,10 +85,11 @@ def is_success(outcome: str) -> bool:
 def slice_findings(record: SliceRecord, phase: Phase) -> tuple[str, ...]:
     """Names of what is wrong with one slice, for its own line."""
     rules = [
+        (SATURATED.name in record.findings, SATURATED),
         (record.unsent > 0, UNSENT),
         (record.pool_exhausted > 0, POOL_EXHAUSTED),
         (error_rate([record]) > ERROR_RATE_LIMIT, ERRORS),
-        (phase.kind == "capacity" and _generator_busy([record]) >= GENERATOR_BUSY_LIMIT,
+        (phase.kind in {"capacity", "slo"} and generator_busy([record]) >= GENERATOR_BUSY_LIMIT,
          GENERATOR_SATURATED),
     ]  # fmt: skip
     return tuple(rule.name for broken, rule in rules if broken)
@@ -94,8 +98,11 @@ def slice_findings(record: SliceRecord, phase: Phase) -> tuple[str, ...]:
 def phase_findings(
     phase: Phase, arm: str, slices: Sequence[SliceRecord], placement: Placement
 ) -> list[Finding]:
-    """Everything to say about one arm in one phase, over all its blocks."""
-    if not slices:
+    """Everything to say about one arm in one phase, over all its blocks.
+
+    Nothing for an `slo` phase, which goes beyond every limit on purpose: `search_checks` judges it.
+    """
+    if not slices or phase.search is not None:
         return []
     findings = [
         *_load_findings(phase, arm, slices),
@@ -212,7 +219,7 @@ def _capacity_findings(
     if phase.kind != "capacity":
         return []
     findings = []
-    generator = _generator_busy(slices)
+    generator = generator_busy(slices)
     if generator >= GENERATOR_BUSY_LIMIT:
         findings.append(GENERATOR_SATURATED.found(arm, phase.name, f"{generator:.0%} of its core"))
     servers = server_busy(slices, placement)
@@ -231,9 +238,30 @@ def server_busy(slices: Sequence[SliceRecord], placement: Placement) -> float | 
     return spent_s / (cpus * sum(s.drained_after_s for s in slices))
 
 
-def _generator_busy(slices: Sequence[SliceRecord]) -> float:
+def generator_busy(slices: Sequence[SliceRecord]) -> float:
     spent_s = sum(s.cpu_s.generator or 0.0 for s in slices)
     return spent_s / sum(s.drained_after_s for s in slices)
+
+
+def probe_p99_ms(record: SliceRecord) -> float:
+    """p99 of response time over every request that fell due; one that failed took for ever.
+
+    Infinite when more than a hundredth failed, or nothing fell due.
+    """
+    answered = merged(endpoint.response for endpoint in record.endpoints.values())
+    failed = record.unsent + error_rate([record]) * (record.offered - record.unsent)
+    if failed >= record.offered / 100:
+        return math.inf
+    # Failed requests without an answer stand in no histogram, and rank last.
+    rank = 0.99 * record.offered / answered.count
+    return (answered.quantile_ns(min(rank, 1.0)) or 0.0) / 1e6
+
+
+def meets(record: SliceRecord, search: Search) -> bool:
+    """Whether a probe met the limit: to its end, from a pool that held nothing back."""
+    if SATURATED.name in record.findings or record.pool_exhausted:
+        return False
+    return probe_p99_ms(record) <= search.p99_ms
 
 
 def merged(texts: Iterable[str]) -> Histogram:

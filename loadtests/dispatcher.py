@@ -124,6 +124,11 @@ class Dispatcher:
         if self._next == len(self._dues_ns):
             self.all_out.set()
 
+    def due_ns(self, back: int) -> int:
+        """When the request fell due that is `back` behind the next one; at least 1 back, and no
+        more than were handed out."""
+        return self._dues_ns[max(0, self._next - back)]
+
     def _arm(self) -> None:
         if self._next < len(self._dues_ns):
             self._alarm.at(self._dues_ns[self._next], self._on_time)

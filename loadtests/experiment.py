@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
 from loadtests import scenarios
 from loadtests.carts import LEAST_STATE_BYTES
-from loadtests.gates import read_rule
+from loadtests.gates import check_rules
 from loadtests.model import (
     CONTROL_SUFFIX,
     Arm,
@@ -23,7 +23,15 @@ from loadtests.model import (
     Phase,
     PhaseKind,
     Setting,
-    Trials,
+)
+from loadtests.phase_tables import (
+    Count,
+    GateTable,
+    Positive,
+    SearchTable,
+    Table,
+    TrialsTable,
+    check_searches,
 )
 from loadtests.server_flags import RESERVED
 
@@ -33,15 +41,9 @@ _STRATEGIES = Path(__file__).parent.parent / "servers" / "strategies"
 MINT_MAX = 100_000
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
-Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
-
-
-class _Load(_Table):
+class _Load(Table):
     model: LoadModel
     users: Annotated[Count | None, Field(validate_default=True)] = None
     rate_rps: Annotated[Positive | None, Field(validate_default=True)] = None
@@ -61,16 +63,7 @@ class _Load(_Table):
         return rate_rps
 
 
-class _Trials(_Table):
-    per_slice: Count
-    concurrent: Count = 1
-    probe_every_s: Positive = 0.002
-    # Tokens expire on whole seconds: a life of 1 s could end before its victim is revoked.
-    ttl_s: Annotated[int, Field(ge=2)] = 2
-    background_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.3
-
-
-class _Phase(_Table):
+class _Phase(Table):
     name: Name
     kind: PhaseKind
     scenario: str
@@ -78,7 +71,8 @@ class _Phase(_Table):
     rounds: Count
     slice_s: Positive = 0.9
     guard_s: Annotated[float, Field(ge=0)] = 0.1
-    trials: Annotated[_Trials | None, Field(validate_default=True)] = None
+    search: Annotated[SearchTable | None, Field(validate_default=True)] = None
+    trials: Annotated[TrialsTable | None, Field(validate_default=True)] = None
 
     @field_validator("scenario")
     @classmethod
@@ -104,36 +98,48 @@ class _Phase(_Table):
             raise ValueError("a `latency` phase has a constant or poisson load")
         return load
 
+    @field_validator("search")
+    @classmethod
+    def _searches_are_for_slo(
+        cls, search: SearchTable | None, info: ValidationInfo
+    ) -> SearchTable | None:
+        if (search is None) == (info.data.get("kind") == "slo"):
+            raise ValueError("an `slo` phase has `search` and no other kind has")
+        if search is not None and info.data.get("load") is not None:
+            raise ValueError("an `slo` phase has no `load`: its search decides the rates")
+        return search
+
     @field_validator("trials")
     @classmethod
     def _trials_are_for_revocation(
-        cls, trials: _Trials | None, info: ValidationInfo
-    ) -> _Trials | None:
+        cls, trials: TrialsTable | None, info: ValidationInfo
+    ) -> TrialsTable | None:
         if (trials is None) == (info.data.get("kind") == "revocation"):
             raise ValueError("a `revocation` phase has `trials` and no other kind has")
-        if (trials is None) == (info.data.get("load") is None):
+        if info.data.get("kind") != "slo" and (trials is None) == (info.data.get("load") is None):
             raise ValueError("a phase has either `load` or `trials` (which bring their own load)")
         return trials
 
     def to_model(self) -> Phase:
-        load = self.load or _Load(model="poisson", rate_rps=1.0)
+        load = Load(**self.load.model_dump()) if self.load else Load("poisson")
         return Phase(
             name=self.name,
             kind=self.kind,
             scenario=self.scenario,
-            load=Load(**load.model_dump()),
+            load=load,
             rounds=self.rounds,
             slice_s=self.slice_s,
             guard_s=self.guard_s,
-            trials=Trials(**self.trials.model_dump()) if self.trials else None,
+            trials=self.trials.to_model() if self.trials else None,
+            search=self.search.to_model() if self.search else None,
         )
 
 
-class _Arm(_Table):
+class _Arm(Table):
     strategy: str
     name: Name | None = None
     replicas: Count = 1
-    settings: dict[str, Setting] = {}
+    settings: dict[str, Setting] = Field(default_factory=dict)
     state_bytes: Annotated[int, Field(ge=LEAST_STATE_BYTES)] | None = None
 
     @field_validator("strategy")
@@ -154,11 +160,7 @@ class _Arm(_Table):
         )
 
 
-class _Gate(_Table):
-    rules: list[str] = []
-
-
-class _File(_Table):
+class _File(Table):
     question: str
     seed: int = 1
     blocks: Count = 5
@@ -171,10 +173,10 @@ class _File(_Table):
     warm_up_s: Positive = 0.5
     max_repeats: Annotated[int, Field(ge=0)] = 2
     max_server_cpus: Count | None = None
-    server: dict[str, Setting] = {}
+    server: dict[str, Setting] = Field(default_factory=dict)
     arms: Annotated[list[_Arm], Field(min_length=1)]
     phases: Annotated[list[_Phase], Field(min_length=1)]
-    gate: _Gate = _Gate()
+    gate: GateTable = GateTable()
 
 
 def strategies() -> list[str]:
@@ -205,9 +207,9 @@ def read(path: Path) -> Experiment:
         raise ConfigurationError(f"{path}: {_one_line(error)}") from None
     experiment = _to_model(path.stem, file)
     _check_whole(path, experiment, file)
+    check_searches(path, experiment)
     _check_servers(path, experiment)
-    for number, rule in enumerate(experiment.gates):
-        read_rule(rule, experiment, f"{path}: gate.rules.{number}")
+    check_rules(path, experiment)
     return experiment
 
 
@@ -290,8 +292,9 @@ def _one_line(error: ValidationError) -> str:
 
 def _allowed(where: tuple[int | str, ...]) -> list[str]:
     """The keys of the table at `where`."""
-    tables: dict[str, type[_Table]] = {
-        "arms": _Arm, "phases": _Phase, "load": _Load, "trials": _Trials, "gate": _Gate,
+    tables: dict[str, type[Table]] = {
+        "arms": _Arm, "phases": _Phase, "load": _Load, "trials": TrialsTable, "search": SearchTable,
+        "gate": GateTable,
     }  # fmt: skip
     named: list[Any] = [part for part in where if part in tables]
     return sorted((tables[named[-1]] if named else _File).model_fields)

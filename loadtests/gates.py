@@ -14,6 +14,7 @@ import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, cast
 
 from loadtests.metric_names import METRIC_KINDS, PER_ENDPOINT
@@ -69,6 +70,12 @@ class Gate:
             return f"{self.left} {self.relation} {number}"
         factor = "" if self.number == 1 else f"{number} * "
         return f"{self.left} {self.relation} {factor}{self.right}"
+
+
+def check_rules(path: Path, experiment: Experiment) -> None:
+    """Raises ConfigurationError naming the first of the experiment's rules that cannot be."""
+    for number, rule in enumerate(experiment.gates):
+        read_rule(rule, experiment, f"{path}: gate.rules.{number}")
 
 
 def read_rule(rule: str, experiment: Experiment, key: str) -> Gate:

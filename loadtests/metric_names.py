@@ -20,6 +20,7 @@ METRIC_KINDS: Mapping[str, tuple[PhaseKind, ...]] = {
     "latency_p95_ms": ("latency",),
     "latency_p99_ms": ("latency",),
     "latency_p999_ms": ("latency",),
+    "slo_rate_rps": ("slo",),
     "login_p50_ms": ("login",),
     "revocation_lag_p50_s": ("revocation",),
     "revocation_lag_p99_s": ("revocation",),

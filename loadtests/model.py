@@ -1,8 +1,6 @@
 """The data that flows through everything: experiment, plan, slices, trials, findings.
 
-Frozen dataclasses of the standard library's types only. Times are seconds as float, on the
-monotonic clock, counted from the start of the run's block zero unless a name says otherwise.
-"""
+Frozen dataclasses. Times are monotonic seconds from the run's start unless a name says otherwise."""
 
 from __future__ import annotations
 
@@ -10,10 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from loadtests.search import Search
+
 SCHEMA = 1
 
 LoadModel = Literal["closed", "constant", "poisson"]
-PhaseKind = Literal["capacity", "latency", "login", "mixed", "revocation"]
+PhaseKind = Literal["capacity", "latency", "login", "mixed", "revocation", "slo"]
 Carrier = Literal["bearer", "cookie"]
 Severity = Literal["invalid", "warning"]
 RunStatus = Literal["running", "finished", "interrupted"]
@@ -73,7 +73,7 @@ class Trials:
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """A part of an experiment with one purpose: some rounds of one slice an arm."""
+    """A part with one purpose: some rounds of one slice an arm, in `slo` phases of one probe."""
 
     name: str
     kind: PhaseKind
@@ -83,6 +83,7 @@ class Phase:
     slice_s: float
     guard_s: float
     trials: Trials | None = None
+    search: Search | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +192,7 @@ class SliceRecord:
 class RevocationRecord:
     """A line of revocations.jsonl: one trial as one replica saw it.
 
-    `lag_high_s` is null when the replica never refused; `effective_within_s` is what the server
-    promised, null for never.
+    `lag_high_s` null: it never refused; `effective_within_s`: the server's promise, null: never.
     """
 
     block: int

@@ -15,7 +15,8 @@ SLICE_FIXED_S = 0.06
 
 
 def plan_block(experiment: Experiment, block: int) -> list[PlannedSlice]:
-    """The slices of one block in the order they are walked.
+    """The slices of one block in the order they are walked; an arm whose search has ended sits
+    the remaining rounds of its `slo` phase out.
 
     Each round holds every arm once, in an order of its own. Consecutive rounds are rotations of
     one shuffle, so over as many rounds as arms each arm stands once in every place (a Latin
@@ -35,11 +36,21 @@ def predicted_s(experiment: Experiment) -> float:
     """About how long the whole run takes, in seconds."""
     replicas = sum(arm.replicas for arm in experiment.arms)
     slices_s = sum(
-        phase.rounds * len(experiment.arms) * _slice_s(phase) for phase in experiment.phases
+        _rounds(phase) * len(experiment.arms) * _slice_s(phase) for phase in experiment.phases
     )
     warm_up_s = experiment.warm_up_s * len(experiment.arms)
     block_s = BLOCK_FIXED_S + BLOCK_PER_REPLICA_S * replicas + warm_up_s + slices_s
     return experiment.blocks * block_s
+
+
+def expected_slices(experiment: Experiment) -> int:
+    """About how many slices the whole run walks: searches mostly end before their last round."""
+    rounds = sum(_rounds(phase) for phase in experiment.phases)
+    return experiment.blocks * rounds * len(experiment.arms)
+
+
+def _rounds(phase: Phase) -> int:
+    return min(phase.rounds, phase.search.usual_probes) if phase.search else phase.rounds
 
 
 def _slice_s(phase: Phase) -> float:

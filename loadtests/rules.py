@@ -87,6 +87,18 @@ IMPOSSIBLE = Rule(
     "the arm cannot be as it was asked for, so it was not measured",
     "lower its `state_bytes`, raise `server.state_max_bytes`, or keep state on the server",
 )
+SATURATED = Rule(
+    "saturated",
+    "warning",
+    "a probe was ended early: requests waited ever longer",
+    "nothing: the search goes on below this rate",
+)
+SEARCH_UNFINISHED = Rule(
+    "search_unfinished",
+    "warning",
+    "searches ended without the rate they looked for",
+    "raise `rounds`, or move `lowest_rps` and `highest_rps` apart",
+)
 LAW_BROKEN = Rule(
     "law_broken",
     "invalid",

@@ -42,6 +42,11 @@ class Stage:
         """How many users stand idle."""
         return len(self._idle)
 
+    @property
+    def unanswered(self) -> int:
+        """Due requests without an outcome so far: those under way and those that wait."""
+        return self._busy + len(self._backlog)
+
     def attend(self, user: Any) -> None:
         """A user's whole life: wait, act on due times, wait again. Ends when it is killed."""
         hub = get_hub()
@@ -91,10 +96,15 @@ class Stage:
         time-out of its own to end in.
         """
         self._await_quiet(timeout_s)
-        never_sent = len(self._backlog)
-        self._backlog.clear()
+        never_sent = self.give_up()
         self._await_quiet(timeout_s + ABORTED_WITHIN_S)
         return never_sent + self._busy
+
+    def give_up(self) -> int:
+        """Forgets the due requests that wait for a user; returns how many."""
+        never_sent = len(self._backlog)
+        self._backlog.clear()
+        return never_sent
 
     def _await_quiet(self, timeout_s: float) -> None:
         if self._busy:

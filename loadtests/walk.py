@@ -12,6 +12,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import groupby
 
 from loadtests import scenarios
@@ -21,7 +22,9 @@ from loadtests.messages import Message, Order
 from loadtests.meters import Meters, Reading
 from loadtests.model import Load, Phase, PlannedSlice, SliceRecord
 from loadtests.pacing import due_times_ns
+from loadtests.probing import Searches, await_end, slice_dues_ns
 from loadtests.recorder import Tally, tally
+from loadtests.rules import SATURATED
 from loadtests.stage import Drive, Stage
 from loadtests.trials import run_trials
 
@@ -48,6 +51,7 @@ class Walk:
         self._cpus = os.cpu_count() or 1
         # By phase and round: a later attempt of a round takes the place of an earlier one.
         self._capacity_rps: dict[str, dict[tuple[str, int], float]] = defaultdict(dict)
+        self._searches = Searches(order.experiment)
         self._meters = {target.arm: Meters(target, order) for target in order.targets}
 
     def run(self) -> None:
@@ -73,16 +77,21 @@ class Walk:
     def _walk_round(self, slices: Sequence[PlannedSlice]) -> None:
         """A round disturbed from outside is walked again while the block has repeats left.
 
-        Trials are not: they read clocks, not CPU, and every one of them stands.
+        Trials are not: they read clocks, not CPU, and every one of them stands. Nor are probes
+        that met their limit all the same. An arm whose search has ended sits the round out.
         """
-        repeats = self._experiment.phase(slices[0].phase).trials is None
-        attempt = 0
-        while True:
+        slices = [planned for planned in slices if self._searches.load(planned) is not None]
+        repeats = not slices or self._experiment.phase(slices[0].phase).trials is None
+        attempt, last = 0, dict[str, SliceRecord]()
+        while slices:
             records = [self._walk_slice(planned, attempt) for planned in slices]
+            last |= {record.arm: record for record in records}
             if not repeats or self._repeats_left == 0 or not is_disturbed(records, self._cpus):
-                return
-            self._repeats_left -= 1
+                break
+            slices = [planned for planned in slices if self._searches.doubt(last[planned.arm])]
+            self._repeats_left -= bool(slices)
             attempt += 1
+        self._searches.hear(last.values())
 
     def _walk_slice(self, planned: PlannedSlice, attempt: int) -> SliceRecord:
         gc.collect()
@@ -100,32 +109,46 @@ class Walk:
         guard_ns = time.monotonic_ns() + LEAD_NS
         start_ns = guard_ns + int(phase.guard_s * _NS_PER_S)
         end_ns = start_ns + int(phase.slice_s * _NS_PER_S)
-        self._start_load(phase.load, phase.scenario, guard_ns, end_ns, planned.seed)
+        load = self._searches.load(planned) or phase.load
+        dues_ns = slice_dues_ns(phase, load, (guard_ns, start_ns, end_ns), planned.seed)
+        self._start_load(load, phase.scenario, end_ns, dues_ns)
         wait_until(self._alarm, start_ns)
         before = self._meters[planned.arm].read()
-        wait_until(self._alarm, end_ns)
-        # The end and the last due times may wake a busy loop together, the end first.
-        self._dispatcher.all_out.wait()
-        unsent = self._stage.drain(self._experiment.request_timeout_s)
+        planned_end_ns = end_ns
+        end_ns, unsent = self._end(phase, load, planned_end_ns)
         after = self._meters[planned.arm].read()
         measured = tally(
             self._stage.stamps,
-            start_ns if phase.load.is_open else before.at_ns,
+            start_ns if load.is_open else before.at_ns,
             end_ns,
-            by_due=phase.load.is_open,
+            by_due=load.is_open,
         )
-        record = self._record(planned, phase.load, attempt, measured, before, after, end_ns)
+        record = self._record(planned, load, attempt, measured, before, after, end_ns)
         if phase.kind == "capacity":
             rate_rps = measured.recorded / record.duration_s
             self._capacity_rps[planned.arm][planned.phase, planned.round] = rate_rps
-        return replace(record, unsent=unsent, offered=record.offered + unsent)
+        findings = (SATURATED.name,) if end_ns < planned_end_ns else ()
+        return replace(record, unsent=unsent, offered=record.offered + unsent, findings=findings)
 
-    def _start_load(
-        self, load: Load, scenario: str, from_ns: int, until_ns: int, seed: int
-    ) -> None:
+    def _end(self, phase: Phase, load: Load, planned_end_ns: int) -> tuple[int, int]:
+        """When the recorded time ended, in ns, and how many due requests have no outcome.
+
+        Of a probe that ends early what is under way is answered, what waits is given up.
+        """
+        wait, given_up = partial(wait_until, self._alarm), 0
+        end_ns = await_end(self._stage, self._dispatcher, phase, load, planned_end_ns, wait)
+        if end_ns < planned_end_ns:
+            self._dispatcher.stop(end_ns)
+            self._dispatcher.all_out.wait()
+            given_up = self._stage.give_up()
+        # The end and the last due times may wake a busy loop together, the end first.
+        self._dispatcher.all_out.wait()
+        return end_ns, given_up + self._stage.drain(self._experiment.request_timeout_s)
+
+    def _start_load(self, load: Load, scenario: str, until_ns: int, dues_ns: Sequence[int]) -> None:
         self._stage.open(_drive(scenarios.load(scenario)))
         if load.is_open:
-            self._dispatcher.start(due_times_ns(load, from_ns, until_ns, seed))
+            self._dispatcher.start(dues_ns)
         else:
             self._stage.run_closed(load.users or 1, until_ns)
 
@@ -134,7 +157,8 @@ class Walk:
         load = Load("poisson", rate_rps=self._background_rps(planned.arm, phase))
         start_ns = time.monotonic_ns() + LEAD_NS
         horizon_ns = start_ns + int(_longest_s(phase) * _NS_PER_S)
-        self._start_load(load, "browse", start_ns, horizon_ns, planned.seed)
+        dues_ns = due_times_ns(load, start_ns, horizon_ns, planned.seed)
+        self._start_load(load, "browse", horizon_ns, dues_ns)
         before = self._meters[planned.arm].read()
         for line in run_trials(self._order, planned, phase.trials):
             self._emit(Message(revocation=line))

@@ -28,9 +28,13 @@ from loadtests.model import (
     Trials,
     WireBytes,
 )
+from loadtests.search import Search
 
 CLOSED = Load("closed", users=32)
 TRIALS = Trials(per_slice=2, concurrent=2, probe_every_s=0.002, ttl_s=3, background_fraction=0.3)
+SEARCH = Search(
+    p99_ms=20.0, lowest_rps=1_000.0, highest_rps=40_000.0, precision=0.05, confirmations=1
+)
 
 # What each strategy costs here: CPU µs in the server and store, and the store's bytes per login.
 COSTS = {
@@ -62,6 +66,8 @@ def a_phase(name: str = "capacity", **changes: Any) -> Phase:
     """A phase whose kind and load follow from its name: `capacity`, `latency-2000`, `login` …"""
     kind, _, rate = name.partition("-")
     load = Load("poisson", rate_rps=float(rate)) if rate else CLOSED
+    if kind == "slo":
+        load = Load("poisson")
     scenario = {"login": "login_storm", "revocation": "revocation"}.get(kind, "browse")
     phase = Phase(
         name,
@@ -72,18 +78,20 @@ def a_phase(name: str = "capacity", **changes: Any) -> Phase:
         slice_s=0.9,
         guard_s=0.1,
         trials=TRIALS if kind == "revocation" else None,
+        search=SEARCH if kind == "slo" else None,
     )
     return dataclasses.replace(phase, **changes)
 
 
 ARMS = tuple(an_arm(name) for name in ("none", "session_redis", "jwt_hs256", "session_redis#2"))
 PHASES = tuple(
-    a_phase(name) for name in ("capacity", "latency-1000", "latency-2000", "login", "revocation")
+    a_phase(name)
+    for name in ("capacity", "latency-1000", "latency-2000", "login", "slo", "revocation")
 )
 
 
 def an_experiment(**changes: Any) -> Experiment:
-    """The headline's shape: three strategies and the control, five phases, five blocks."""
+    """The headline's shape: three strategies and the control, six phases, five blocks."""
     experiment = Experiment(
         name="headline",
         question="What does each design cost per request?",

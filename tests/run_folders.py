@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
 from pathlib import Path
 
 from loadtests import run_store
+from loadtests.checks import meets
 from loadtests.model import (
     Arm,
     CpuSeconds,
     Experiment,
+    Load,
     Phase,
     RevocationRecord,
     RunRecord,
     SliceRecord,
     WireBytes,
 )
+from loadtests.search import Answer
 from tests.builders import COSTS, LAWS, TRIALS, a_run, a_slice, a_trial, an_endpoint
 
 
@@ -28,12 +32,47 @@ def slices_of(experiment: Experiment, seed: int = 1, requests: int = 300) -> Ite
     for block in range(experiment.blocks):
         luck = {arm.name: draw.gauss(1, 0.01) for arm in experiment.arms}
         for phase in experiment.phases:
+            if phase.search is not None:
+                yield from probes_of(experiment, phase, block, luck, requests)
+                continue
             for number in range(phase.rounds):
                 for arm in draw.sample(experiment.arms, len(experiment.arms)):
                     slow = luck[arm.name] * draw.gauss(1, 0.02)
                     planned = a_slice(block=block, phase=phase.name, round=number, arm=arm.name)
                     yield _measured(planned, phase, arm, now_s, slow, requests)
                     now_s += phase.slice_s + phase.guard_s
+
+
+def probes_of(
+    experiment: Experiment, phase: Phase, block: int, luck: Mapping[str, float], requests: int = 300
+) -> Iterator[SliceRecord]:
+    """Every arm's search to its end, a round a probe; what an arm costs decides where it bends."""
+    assert phase.search is not None
+    answers: dict[str, list[Answer]] = {arm.name: [] for arm in experiment.arms}
+    for number in count():
+        rates = {name: phase.search.next_rps(told, block) for name, told in answers.items()}
+        going = {name: rate_rps for name, rate_rps in rates.items() if rate_rps is not None}
+        if not going:
+            return
+        for name, rate_rps in going.items():
+            strategy = experiment.arm(name).strategy
+            server_us, store_us, _ = COSTS.get(strategy, COSTS["jwt_hs256"])
+            busy = rate_rps * (server_us + store_us) * luck[name] / 1e6
+            planned = a_slice(block=block, phase=phase.name, round=number, arm=name)
+            probe = a_probe(planned, rate_rps, 1 / (1 - min(busy, 0.98)), requests)
+            answers[name].append(Answer(rate_rps, meets(probe, phase.search)))
+            yield probe
+
+
+def a_probe(planned: SliceRecord, rate_rps: float, p50_ms: float, requests: int) -> SliceRecord:
+    """A probe whose p99 is about three times `p50_ms`."""
+    return dataclasses.replace(
+        planned,
+        load=Load("poisson", rate_rps=rate_rps),
+        endpoints={"GET /me": an_endpoint({"200": requests}, round(p50_ms, 2))},
+        completed=requests,
+        offered=requests,
+    )
 
 
 def trials_of(experiment: Experiment, seed: int = 1) -> Iterator[RevocationRecord]:

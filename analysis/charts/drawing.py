@@ -44,12 +44,14 @@ def arm_axis(axes: Axes, measured: Measured) -> dict[str, int]:
     return {name: index for index, name in enumerate(names)}
 
 
-def mark_impossible(axes: Axes, measured: Measured, place: Mapping[str, int]) -> None:
-    """Says on the lines of arms that could not be why nothing stands there."""
+def mark_impossible(
+    axes: Axes, measured: Measured, place: Mapping[str, int], left: float = 0
+) -> None:
+    """Says on the lines of arms that could not be why nothing stands there, from x = `left`."""
     for arm in measured.reading.impossible:
         axes.annotate(
             "impossible, so not measured",
-            (0, place[arm]),
+            (left, place[arm]),
             (5, 0),
             textcoords="offset points",
             va="center",

@@ -1,4 +1,4 @@
-"""The method in ten lines."""
+"""The method in a dozen lines."""
 
 METHOD = (
     "The servers differ in one file, the strategy; one application factory serves them all.",
@@ -8,6 +8,8 @@ METHOD = (
     "the machine meets all of them alike.",
     "Capacity is closed-loop, as fast as the servers answer; latency is open-loop, and a response "
     "time counts from when the request was due, not from when it could be sent.",
+    "The highest rate within a limit is found by short open-loop probes: doubled until one misses, "
+    "then halved in between, a miss repeated before it counts; it is the highest that held.",
     "CPU per request is CPU time read from outside the process, divided by the requests completed "
     "in the same time; a core-second is one of servers and store together.",
     "Percentiles come from a block's merged histograms and are never averaged over slices; p99 "

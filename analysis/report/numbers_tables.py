@@ -61,11 +61,13 @@ def _key_columns(summary: Summary) -> dict[str, dict[str, Result]]:
     rates = {p.name: p.load.rate_rps or 0.0 for p in phases if p.kind == "latency"}
     highest = max(rates, key=lambda name: rates[name], default="")
     at = f"at {rate(rates.get(highest, 0.0))}"
+    limit_ms = next((p.search.p99_ms for p in phases if p.search is not None), 0.0)
     wanted: tuple[tuple[str, str, PhaseKind | None, str | None], ...] = (
         ("requests per core-second", "requests_per_core_second", "capacity", None),
         ("throughput (req/s)", "throughput_rps", "capacity", None),
         (f"{BROWSED} p50 {at} (ms)", "latency_p50_ms", "latency", BROWSED),
         (f"{BROWSED} p99 {at} (ms)", "latency_p99_ms", "latency", BROWSED),
+        (f"req/s with p99 ≤ {limit_ms:g} ms", "slo_rate_rps", "slo", None),
         ("logins per second", "throughput_rps", "login", None),
         ("longest revocation lag", "revocation_lag_max_s", "revocation", None),
         ("bytes stored per login", "store_bytes_per_login", None, None),
@@ -136,6 +138,12 @@ def _load_text(phase: Phase) -> str:
             f"trials over {trials.background_fraction:.0%} load, probes every "
             f"{plain_seconds(trials.probe_every_s)}, credentials living "
             f"{plain_seconds(trials.ttl_s)}"
+        )
+    if phase.search is not None:
+        search = phase.search
+        return (
+            f"probes of {plain_seconds(phase.slice_s)}, Poisson arrivals; the highest rate at "
+            f"which p99 of response time is at most {search.p99_ms:g} ms, to {search.precision:.0%}"
         )
     if load.rate_rps is not None:
         arrivals = "Poisson arrivals" if load.model == "poisson" else "evenly spaced"

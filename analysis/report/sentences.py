@@ -20,7 +20,12 @@ def sentences(summary: Summary) -> tuple[str, ...]:
     pair = headline_pair(summary.reading.experiment)
     if pair is None:
         return ()
-    return (*_capacity(summary, *pair), *_tail(summary, *pair), *_revocation(summary, pair))
+    return (
+        *_capacity(summary, *pair),
+        *_tail(summary, *pair),
+        *_within_limit(summary, *pair),
+        *_revocation(summary, pair),
+    )
 
 
 def placement_sentence(placement: Placement) -> str:
@@ -88,6 +93,17 @@ def _tail(summary: Summary, reference: str, candidate: str) -> Iterator[str]:
         f"At {load}, the p99 response time of {candidate} to {BROWSED} is "
         f"{times_phrase(found[0], f' that of {reference}')}: {verdict_phrase(found[0])}."
     )
+
+
+def _within_limit(summary: Summary, reference: str, candidate: str) -> Iterator[str]:
+    for comparison in _comparisons(summary, "slo_rate_rps", reference, candidate):
+        search = summary.reading.experiment.phase(comparison.phase or "").search
+        limit = f"With p99 of response time within {search.p99_ms if search else 0:g} ms"
+        if comparison.ratio is None:
+            yield f"{limit}, the rates the two take could not be compared: {comparison.reason}."
+            continue
+        times = times_phrase(comparison, f" the rate of {reference}")
+        yield f"{limit}, {candidate} takes {times}: {verdict_phrase(comparison)}."
 
 
 def _revocation(summary: Summary, pair: tuple[str, str]) -> Iterator[str]:

@@ -12,7 +12,7 @@ IN_THE_DESIGN = (
     "throughput_rps", "requests_per_core_second", "cpu_server_us", "cpu_store_us",
     "cpu_generator_us", "latency_p50_ms", "latency_p95_ms", "latency_p99_ms", "latency_p999_ms",
     "login_p50_ms", "revocation_lag_p50_s", "revocation_lag_p99_s", "revocation_lag_max_s",
-    "wire_bytes_per_request", "store_bytes_per_login", "error_rate",
+    "wire_bytes_per_request", "store_bytes_per_login", "error_rate", "slo_rate_rps",
 )  # fmt: skip
 
 TWO_SLICES = (

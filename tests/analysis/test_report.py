@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from analysis.charts import CHARTS
 from analysis.metrics import METRICS
 from analysis.report import Written, write_report
 from analysis.report.content import content_of
@@ -112,7 +113,7 @@ def test_everything_is_written_and_nothing_half(written: Written) -> None:
     report = {"summary.json", "summary.csv", "report.md", "report.html"}
     recorded = {run_store.RUN_FILE, run_store.SLICES_FILE, run_store.REVOCATIONS_FILE}
     assert names == charts | report | recorded
-    assert len(charts) == 2 * 5
+    assert len(charts) == 2 * len(CHARTS)
 
 
 def test_the_page_loads_nothing_from_anywhere(written: Written) -> None:
@@ -133,12 +134,13 @@ def test_the_verdict_stands_before_everything(written: Written) -> None:
     parts = ['class="stamp"', 'id="arms"', 'id="charts"', 'id="findings"', 'id="method"']
     places = [page.index(part) for part in [*parts, 'id="environment"']]
     assert places == sorted(places)
-    assert page.count("<figure>") == page.count("<figcaption>") == 5
+    assert page.count("<figure>") == page.count("<figcaption>") == len(CHARTS)
     assert "servers on CPU 0, stores on CPU 0, generator on CPU 1" in page[: places[1]]
 
 
 def test_the_sentences_say_what_was_measured_and_what_was_not(written: Written) -> None:
-    capacity, tail, measured, computed = written.content.sentences
+    capacity, tail, within, measured, computed = written.content.sentences
+    assert within.startswith("With p99 of response time within 20 ms, jwt_hs256 takes 1.")
     assert re.match(
         r"Per core-second of servers and store, jwt_hs256 serves 1\.1\d+× the requests of "
         r"session_redis \(95% interval 1\.1\d+–1\.1\d+\): faster\.$",
@@ -214,6 +216,7 @@ def test_charts_left_out_and_repeats_are_told(tmp_path: Path) -> None:
     assert written.content.remarks[0].startswith("1 round was repeated")
     assert [remark.split(":")[0] for remark in written.content.remarks[1:]] == [
         "Chart left out, Response time by percentile",
+        "Chart left out, Response time by offered rate, and the highest rate within the limit",
         "Chart left out, Throughput of every slice, over the run",
         "Chart left out, Revocation lag",
     ]

@@ -90,6 +90,16 @@ def test_a_hand_that_takes_long_delays_but_loses_nothing(alarm: Alarm) -> None:
     assert hands.dues_ns == dues_ns
 
 
+def test_what_fell_due_last_is_known_backwards(alarm: Alarm) -> None:
+    hands = Hands(3)
+    dispatcher = Dispatcher(alarm, hands.take)
+    now_ns = time.monotonic_ns()
+    dues_ns = [now_ns - 3 * MS, now_ns - 2 * MS, now_ns - 1 * MS, now_ns + 60_000 * MS]
+    dispatcher.start(dues_ns)
+    assert hands.full.wait(10)
+    assert [dispatcher.due_ns(back) for back in (1, 2, 3, 99)] == [*dues_ns[2::-1], dues_ns[0]]
+
+
 def test_after_a_stop_nothing_more_comes(alarm: Alarm) -> None:
     hands = Hands(3)
     dispatcher = Dispatcher(alarm, hands.take)

@@ -110,7 +110,7 @@ def test_the_spectrum_holds_every_strategy_and_ends_in_time() -> None:
     assert predicted_s(spectrum) + repeats_s <= 20 * 60
 
 
-@pytest.mark.parametrize("name", ["algorithms", "payload", "population"])
+@pytest.mark.parametrize("name", ["algorithms", "payload", "population", "slo"])
 def test_what_decides_something_has_a_control_and_blocks_enough(name: str) -> None:
     experiment = read(find(name))
     assert any(arm.is_control for arm in experiment.arms)

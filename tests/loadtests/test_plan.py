@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtests.model import Experiment, PlannedSlice
-from loadtests.plan import plan_block, predicted_s
+from loadtests.plan import expected_slices, plan_block, predicted_s
 from tests.builders import a_phase, an_arm, an_experiment
 
 
@@ -107,3 +107,17 @@ SMALL = an_experiment()
 )
 def test_more_to_do_takes_longer(larger: Experiment) -> None:
     assert 0 < predicted_s(SMALL) < predicted_s(larger)
+
+
+def test_searches_are_expected_to_end_before_their_last_round() -> None:
+    phase = a_phase("slo", rounds=100)
+    experiment = an_experiment(phases=(phase,), blocks=3)
+    assert phase.search is not None
+    probes = phase.search.usual_probes
+    assert expected_slices(experiment) == 3 * probes * len(experiment.arms)
+    assert len(plan_block(experiment, 0)) == 100 * len(experiment.arms)
+    short = dataclasses.replace(experiment, phases=(a_phase("slo", rounds=probes - 2),))
+    assert expected_slices(short) < expected_slices(experiment)
+    assert predicted_s(short) < predicted_s(experiment)
+    plain = an_experiment(phases=(a_phase("capacity"),))
+    assert expected_slices(plain) == plain.blocks * len(plan_block(plain, 0))

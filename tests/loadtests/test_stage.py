@@ -163,6 +163,27 @@ def test_what_was_sent_last_may_live_out_its_own_time_out() -> None:
         assert ended == [1]
 
 
+def test_what_waits_can_be_given_up_and_what_is_under_way_ends() -> None:
+    release = Event()
+    taken: list[int] = []
+
+    def work(_user: int, due_ns: int) -> None:
+        taken.append(due_ns)
+        release.wait()
+
+    with staged(2) as stage:
+        stage.open(work)
+        assert stage.unanswered == 0
+        in_hub(stage, 1, 2, 3, 4, 5)
+        assert stage.unanswered == 5
+        assert stage.give_up() == 3
+        assert stage.unanswered == 2
+        release.set()
+        assert stage.drain(5) == 0
+        assert stage.unanswered == 0
+    assert taken == [1, 2]
+
+
 def test_draining_an_idle_stage_returns_at_once() -> None:
     with staged(2) as stage:
         stage.open(lambda _user, _due_ns: None)
