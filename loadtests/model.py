@@ -1,6 +1,6 @@
 """The data that flows through everything: experiment, plan, slices, trials, findings.
 
-Frozen dataclasses. Times are monotonic seconds from the run's start unless a name says otherwise."""
+Frozen dataclasses. Times: monotonic seconds from the run's start, unless a name says otherwise."""
 
 from __future__ import annotations
 
