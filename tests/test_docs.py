@@ -70,3 +70,10 @@ def test_every_setting_is_named(name: str) -> None:
 def test_every_metric_of_a_gate_is_named() -> None:
     comparing = (Path(__file__).parents[1] / "docs" / "comparing.md").read_text(encoding="utf-8")
     assert [name for name in METRIC_KINDS if f"`{name}`" not in comparing] == []
+
+
+def test_no_message_of_a_diagram_ends_early() -> None:
+    """Mermaid takes a semicolon for the end of a line, and the whole diagram for an error."""
+    diagrams = re.findall(r"```mermaid\n(.*?)```", TEXT, flags=re.DOTALL)
+    assert len(diagrams) == 4
+    assert [line for each in diagrams for line in each.splitlines() if ";" in line] == []
