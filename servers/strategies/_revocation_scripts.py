@@ -69,10 +69,11 @@ end
 # then an epoch and a role ('': never changed) for each.
 _LOG_IN = """
 local standings = {generation}
+local ends_others = ARGV[3] == '1'
+local epoch = not ends_others and tonumber(epoch_of_at_least(number_at('epoch')))
 for number = 4, #ARGV do
   local user = ARGV[number]
-  local epoch = ARGV[3] == '1' and bump('user', user) or epoch_of_at_least(number_at('epoch'))
-  standings[#standings + 1] = tonumber(epoch)
+  standings[#standings + 1] = ends_others and bump('user', user) or epoch
   standings[#standings + 1] = redis.call('GET', base .. 'role:' .. user) or ''
 end
 return standings
