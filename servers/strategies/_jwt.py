@@ -22,7 +22,7 @@ from servers.strategy import Rejected
 TYPE = "at+jwt"
 REQUIRED = ["exp", "iat", "iss", "aud", "sub", "jti"]
 _CLAIM_TYPES = (("exp", int), ("iat", int), ("auth_time", int), ("sid", str), ("role", str))
-_NO_CLAIMS: Mapping[str, type] = {}
+NO_CLAIMS: Mapping[str, type] = {}
 # What PyJWT and the json module raise for bytes that are not a token of ours.
 _NOT_OURS = (jwt.PyJWTError, ValueError, TypeError, RecursionError)
 
@@ -78,7 +78,7 @@ class Codec:
         self,
         keys: Sequence[Key],
         settings: TokenSettings,
-        more_claims: Mapping[str, type] = _NO_CLAIMS,
+        more_claims: Mapping[str, type] = NO_CLAIMS,
     ) -> None:
         self._claim_types = (*_CLAIM_TYPES, *more_claims.items())
         self._signing = keys[0]

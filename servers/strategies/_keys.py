@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from servers.settings import Settings, SettingsError
-from servers.strategies._jwt import Codec, Key
+from servers.strategies._jwt import NO_CLAIMS, Codec, Key
 from servers.strategy import Context, KeyKind
 
 Algorithm = Literal["HS256", "RS256", "ES256", "EdDSA"]
@@ -29,7 +29,6 @@ ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
 KEY_KINDS: dict[Algorithm, KeyKind] = {
     "HS256": "secret", "RS256": "rsa", "ES256": "ec_p256", "EdDSA": "ed25519",
 }  # fmt: skip
-_NO_CLAIMS: Mapping[str, type] = {}
 _RSA_EXPONENT = 65_537
 # RFC 7518 §3.3: a key of 2048 bits or larger must be used with RS256.
 _RSA_BITS = 2_048
@@ -74,7 +73,7 @@ _PRIVATE: dict[Algorithm, _Private] = {
 
 
 def open_codec(
-    context: Context, algorithm: Algorithm, more_claims: Mapping[str, type] = _NO_CLAIMS
+    context: Context, algorithm: Algorithm, more_claims: Mapping[str, type] = NO_CLAIMS
 ) -> Codec:
     """The codec of a strategy whose options are TokenOptions; raises SettingsError."""
     keys = signing_keys(context.settings, algorithm)

@@ -1,4 +1,4 @@
-"""What was revoked, as one replica knows it: pure, fed with changes in any order, over again.
+"""What was revoked, as one replica knows it: fed with changes in any order, over again.
 
 A login is out when it was denied by its `sid` (which re-issued tokens keep) or when its epoch is
 below the one its user, or everybody, was put to. Epochs are counters, never times of issue: a
