@@ -32,7 +32,7 @@ async def replica(
     """All of one `store_url`, `prefix` and `key` are replicas of each other."""
     flags = ["--strategy", "jwt_refresh", "--store", store_url, "--key-prefix", prefix]
     # Fifty commands at a time on a busy machine are no dead store.
-    flags += ["--store-deadline-s", "20"]
+    flags += ["--store-deadline-s", "20", "--store-timeout-s", "20"]
     settings = parse_settings(flags, {"AUTHBENCH_SIGNING_KEY": key}, lambda: ["jwt_refresh"])
     async with open_strategy(Context(settings, Options(**options), Directory(10))) as strategy:
         yield strategy
