@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+import redis
 
 from loadtests.store_server import RunningStore, start_store
 from servers.strategy import StrategySpec, available, load
@@ -56,6 +57,14 @@ class Arm:
 def store() -> Iterator[RunningStore]:
     with start_store() as running_store:
         yield running_store
+
+
+@pytest.fixture
+def client(store: RunningStore) -> Iterator[Any]:
+    """A client of the store that the asking module has, emptied: of the whole run's, or its own."""
+    with redis.Redis.from_url(store.url, decode_responses=True) as client:
+        client.flushall()
+        yield client
 
 
 @pytest.fixture(scope="session", params=available())

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import redis
 
 from loadtests.store_server import RunningStore, start_store
 from servers.strategies import _revocation_channel
@@ -52,13 +51,6 @@ def store() -> Iterator[RunningStore]:
     """Of these tests alone: they empty it, and nobody else subscribes there."""
     with start_store() as running_store:
         yield running_store
-
-
-@pytest.fixture
-def client(store: RunningStore) -> Iterator[Any]:
-    with redis.Redis.from_url(store.url, decode_responses=True) as client:
-        client.flushall()
-        yield client
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -9,7 +9,6 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-import redis
 
 from loadtests.store_server import RunningStore, start_store
 from servers.strategies import _pushed_tokens, _revocation_log
@@ -47,13 +46,6 @@ def store() -> Iterator[RunningStore]:
     """Of these tests alone: they empty it and cut every connection."""
     with start_store() as running_store:
         yield running_store
-
-
-@pytest.fixture
-def client(store: RunningStore) -> Iterator[Any]:
-    with redis.Redis.from_url(store.url, decode_responses=True) as client:
-        client.flushall()
-        yield client
 
 
 @pytest.fixture(params=PUSHED)

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import redis
 
 from loadtests.store_server import RunningStore, start_store
 from servers.strategies._revocation_scripts import Medium
@@ -47,13 +46,6 @@ def store() -> Iterator[RunningStore]:
     """Of these tests alone: they empty and reconfigure it."""
     with start_store() as running_store:
         yield running_store
-
-
-@pytest.fixture
-def client(store: RunningStore) -> Iterator[Any]:
-    with redis.Redis.from_url(store.url, decode_responses=True) as client:
-        client.flushall()
-        yield client
 
 
 def clock_ms(client: Any) -> int:

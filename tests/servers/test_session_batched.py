@@ -6,7 +6,6 @@ import asyncio
 from typing import Any
 
 import pytest
-import redis
 
 from loadtests.store_server import RunningStore
 from servers.strategies._batch import MOST_KEYS
@@ -24,13 +23,6 @@ from tests.servers.opening import (
 from tests.servers.proxy import proxied
 
 NAME = "session_redis_batched"
-
-
-@pytest.fixture
-def client(store: RunningStore) -> Any:
-    with redis.Redis.from_url(store.url, decode_responses=True) as client:
-        client.flushall()
-        yield client
 
 
 async def credentials_of(strategy: Any, count: int) -> list[str]:

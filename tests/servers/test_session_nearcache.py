@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-import redis
 
 from loadtests.store_server import RunningStore
 from servers.strategies.session_nearcache import Options, law
@@ -28,13 +27,6 @@ from tests.servers.opening import (
 from tests.servers.proxy import proxied
 
 NAME = "session_nearcache"
-
-
-@pytest.fixture
-def client(store: RunningStore) -> Any:
-    with redis.Redis.from_url(store.url, decode_responses=True) as client:
-        client.flushall()
-        yield client
 
 
 async def test_a_hit_asks_nobody(store: RunningStore, client: Any) -> None:

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-import redis
 
 from loadtests.store_server import RunningStore
 from servers.flags import parse_settings
@@ -26,13 +25,6 @@ Open = Callable[..., Any]
 def key_of(credential: str) -> str:
     assert credential.startswith(TAG)
     return f"t:session:{{{TAG}}}{credential[len(TAG) :]}"
-
-
-@pytest.fixture
-def client(store: RunningStore) -> Any:
-    with redis.Redis.from_url(store.url, decode_responses=True) as client:
-        client.flushall()
-        yield client
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import redis
 
 from loadtests.store_server import RunningStore, start_store
 from servers.settings import SettingsError
@@ -31,13 +30,6 @@ def store() -> Iterator[RunningStore]:
     """Of these tests alone: nobody else subscribes there."""
     with start_store() as running_store:
         yield running_store
-
-
-@pytest.fixture
-def client(store: RunningStore) -> Any:
-    with redis.Redis.from_url(store.url, decode_responses=True) as client:
-        client.flushall()
-        yield client
 
 
 async def test_a_hit_asks_nobody(store: RunningStore, client: Any) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-import redis
 
 from loadtests.store_server import RunningStore, start_store
 from servers.flags import parse_settings
@@ -41,13 +40,6 @@ def store() -> Iterator[RunningStore]:
     """Of these tests alone: nobody else subscribes there."""
     with start_store() as running_store:
         yield running_store
-
-
-@pytest.fixture
-def client(store: RunningStore) -> Any:
-    with redis.Redis.from_url(store.url, decode_responses=True) as client:
-        client.flushall()
-        yield client
 
 
 def counter(strategy: Any, name: str) -> int:
