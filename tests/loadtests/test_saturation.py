@@ -88,10 +88,12 @@ LATER = [0.02 + 0.0065 * i for i in range(20)]
         # More of the probe is late than p99 may lose, at the first look.
         (looks([0.16], [1_001]), True),
         (looks([0.14], [1_001]), False),
+        # More and older, but by no more than arrivals scatter.
+        (looks([0.11 + 0.0015 * i for i in range(20)], [1_100 + 20 * i for i in range(20)]), False),
         # Many, but no more than before.
         (looks([0.12] * 20, [1_500] * 20), False),
     ],
-    ids=["rises", "burst", "short", "few", "overdue", "late", "level"],
+    ids=["rises", "burst", "short", "few", "overdue", "late", "scatter", "level"],
 )
 def test_what_the_watch_tells(told: list[Look], saturated: bool) -> None:
     watch = SaturationWatch(rate_rps=10_000, limit_s=0.1, probe_s=5.0)
