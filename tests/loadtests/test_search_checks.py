@@ -56,6 +56,15 @@ def test_the_p99_of_a_probe_counts_everything_due(
     assert probe_p99_ms(probe) == pytest.approx(p99_ms, rel=1e-3)
 
 
+def test_a_quick_error_hides_no_slow_answer() -> None:
+    """One of 200 is refused at once, which is no reason to forgive another late one."""
+    mixed = dataclasses.replace(
+        answers(0.1, *[1.0] * 197, 40.0, 50.0), outcomes={"200": 199, "503": 1}
+    )
+    probe = a_probe(endpoints={"GET /me": mixed}, offered=200)
+    assert probe_p99_ms(probe) == pytest.approx(40.0, rel=1e-3)
+
+
 def test_an_answer_that_is_an_error_is_no_answer() -> None:
     refused = dataclasses.replace(answers(*[1.0] * 100), outcomes={"200": 98, "503": 2})
     assert probe_p99_ms(a_probe(endpoints={"GET /me": refused}, offered=100)) == math.inf
