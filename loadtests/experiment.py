@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, ValidationError, field_validator
 
-from loadtests import scenarios
 from loadtests.carts import LEAST_STATE_BYTES
+from loadtests.experiment_checks import check_whole
 from loadtests.gates import check_rules
 from loadtests.model import (
     CONTROL_SUFFIX,
@@ -18,121 +18,22 @@ from loadtests.model import (
     Carrier,
     ConfigurationError,
     Experiment,
-    Load,
-    LoadModel,
-    Phase,
-    PhaseKind,
     Setting,
 )
 from loadtests.phase_tables import (
     Count,
     GateTable,
+    LoadTable,
+    Name,
+    PhaseTable,
     Positive,
     SearchTable,
     Table,
     TrialsTable,
-    check_searches,
 )
-from loadtests.server_flags import RESERVED
 
 EXPERIMENTS = Path(__file__).with_name("experiments")
 _STRATEGIES = Path(__file__).parent.parent / "servers" / "strategies"
-# What a server mints at once unless `[server] mint_max` says otherwise; its `--mint-max`.
-MINT_MAX = 100_000
-
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
-
-
-class _Load(Table):
-    model: LoadModel
-    users: Annotated[Count | None, Field(validate_default=True)] = None
-    rate_rps: Annotated[Positive | None, Field(validate_default=True)] = None
-
-    @field_validator("users")
-    @classmethod
-    def _users_close_a_loop(cls, users: int | None, info: ValidationInfo) -> int | None:
-        if (users is None) == (info.data.get("model") == "closed"):
-            raise ValueError("a closed load has `users` and no other load has")
-        return users
-
-    @field_validator("rate_rps")
-    @classmethod
-    def _rate_opens_a_loop(cls, rate_rps: float | None, info: ValidationInfo) -> float | None:
-        if (rate_rps is None) != (info.data.get("model") == "closed"):
-            raise ValueError("a constant or poisson load has `rate_rps`; a closed one has not")
-        return rate_rps
-
-
-class _Phase(Table):
-    name: Name
-    kind: PhaseKind
-    scenario: str
-    load: _Load | None = None
-    rounds: Count
-    slice_s: Positive = 0.9
-    guard_s: Annotated[float, Field(ge=0)] = 0.1
-    search: Annotated[SearchTable | None, Field(validate_default=True)] = None
-    trials: Annotated[TrialsTable | None, Field(validate_default=True)] = None
-
-    @field_validator("scenario")
-    @classmethod
-    def _scenario_exists(cls, name: str) -> str:
-        if name not in scenarios.available():
-            raise ValueError(f"allowed: {', '.join(scenarios.available())}")
-        return name
-
-    @field_validator("scenario")
-    @classmethod
-    def _trials_have_their_own_scenario(cls, name: str, info: ValidationInfo) -> str:
-        if (name == "revocation") != (info.data.get("kind") == "revocation"):
-            raise ValueError("a `revocation` phase has the `revocation` scenario and no other has")
-        return name
-
-    @field_validator("load")
-    @classmethod
-    def _the_kind_decides_the_loop(cls, load: _Load | None, info: ValidationInfo) -> _Load | None:
-        kind = info.data.get("kind")
-        if load is not None and kind == "capacity" and load.model != "closed":
-            raise ValueError("a `capacity` phase has a closed load")
-        if load is not None and kind == "latency" and load.model == "closed":
-            raise ValueError("a `latency` phase has a constant or poisson load")
-        return load
-
-    @field_validator("search")
-    @classmethod
-    def _searches_are_for_slo(
-        cls, search: SearchTable | None, info: ValidationInfo
-    ) -> SearchTable | None:
-        if (search is None) == (info.data.get("kind") == "slo"):
-            raise ValueError("an `slo` phase has `search` and no other kind has")
-        if search is not None and info.data.get("load") is not None:
-            raise ValueError("an `slo` phase has no `load`: its search decides the rates")
-        return search
-
-    @field_validator("trials")
-    @classmethod
-    def _trials_are_for_revocation(
-        cls, trials: TrialsTable | None, info: ValidationInfo
-    ) -> TrialsTable | None:
-        if (trials is None) == (info.data.get("kind") == "revocation"):
-            raise ValueError("a `revocation` phase has `trials` and no other kind has")
-        if info.data.get("kind") != "slo" and (trials is None) == (info.data.get("load") is None):
-            raise ValueError("a phase has either `load` or `trials` (which bring their own load)")
-        return trials
-
-    def to_model(self) -> Phase:
-        load = Load(**self.load.model_dump()) if self.load else Load("poisson")
-        return Phase(
-            name=self.name,
-            kind=self.kind,
-            scenario=self.scenario,
-            load=load,
-            rounds=self.rounds,
-            slice_s=self.slice_s,
-            guard_s=self.guard_s,
-            trials=self.trials.to_model() if self.trials else None,
-            search=self.search.to_model() if self.search else None,
-        )
 
 
 class _Arm(Table):
@@ -175,7 +76,7 @@ class _File(Table):
     max_server_cpus: Count | None = None
     server: dict[str, Setting] = Field(default_factory=dict)
     arms: Annotated[list[_Arm], Field(min_length=1)]
-    phases: Annotated[list[_Phase], Field(min_length=1)]
+    phases: Annotated[list[PhaseTable], Field(min_length=1)]
     gate: GateTable = GateTable()
 
 
@@ -206,9 +107,7 @@ def read(path: Path) -> Experiment:
     except ValidationError as error:
         raise ConfigurationError(f"{path}: {_one_line(error)}") from None
     experiment = _to_model(path.stem, file)
-    _check_whole(path, experiment, file)
-    check_searches(path, experiment)
-    _check_servers(path, experiment)
+    check_whole(path, experiment, file.control)
     check_rules(path, experiment)
     return experiment
 
@@ -237,47 +136,6 @@ def _to_model(name: str, file: _File) -> Experiment:
     )
 
 
-def _check_whole(path: Path, experiment: Experiment, file: _File) -> None:
-    """What no single key can tell."""
-    arms = [arm.name for arm in experiment.arms]
-    phases = [phase.name for phase in experiment.phases]
-    for key, names in (("arms", arms), ("phases", phases)):
-        if len(set(names)) < len(names):
-            raise ConfigurationError(f"{path}: {key}: names {names}; allowed: each only once")
-    for key, value in (("reference", file.reference), ("control", file.control)):
-        if value is not None and value not in arms:
-            raise ConfigurationError(f"{path}: {key} = {value!r}; allowed: {', '.join(arms)}")
-    most = max((phase.load.users or 0 for phase in experiment.phases), default=0)
-    if most > experiment.pool_users:
-        raise ConfigurationError(
-            f"{path}: pool_users = {experiment.pool_users}; allowed: at least {most}, "
-            "the users of the largest closed load"
-        )
-    measured = False
-    for phase in experiment.phases:
-        measured = measured or phase.kind == "capacity"
-        if phase.trials is not None and phase.trials.background_fraction and not measured:
-            raise ConfigurationError(
-                f"{path}: phases.{phase.name}.trials.background_fraction = "
-                f"{phase.trials.background_fraction}; allowed: 0, or after a `capacity` phase"
-            )
-
-
-def _check_servers(path: Path, experiment: Experiment) -> None:
-    """What servers would take but a run cannot use; what they refuse, they say themselves."""
-    for key, value in experiment.server.items():
-        if key.replace("-", "_") in RESERVED:
-            raise ConfigurationError(
-                f"{path}: server.{key} = {value!r}; allowed: no value, a run decides this itself"
-            )
-    mint_max = experiment.server.get("mint_max", MINT_MAX)
-    if type(mint_max) is int and experiment.population > mint_max:
-        raise ConfigurationError(
-            f"{path}: population = {experiment.population}; allowed: at most {mint_max}, "
-            "as many as a server mints at once (server.mint_max)"
-        )
-
-
 def _one_line(error: ValidationError) -> str:
     # A misspelt key is the cause of the missing one it also reports.
     first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
@@ -293,8 +151,8 @@ def _one_line(error: ValidationError) -> str:
 def _allowed(where: tuple[int | str, ...]) -> list[str]:
     """The keys of the table at `where`."""
     tables: dict[str, type[Table]] = {
-        "arms": _Arm, "phases": _Phase, "load": _Load, "trials": TrialsTable, "search": SearchTable,
-        "gate": GateTable,
+        "arms": _Arm, "phases": PhaseTable, "load": LoadTable, "trials": TrialsTable,
+        "search": SearchTable, "gate": GateTable,
     }  # fmt: skip
     named: list[Any] = [part for part in where if part in tables]
     return sorted((tables[named[-1]] if named else _File).model_fields)

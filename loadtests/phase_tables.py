@@ -1,20 +1,16 @@
-"""Tables of an experiment, as TOML has them: a phase's `trials` or `search`, and `gate`."""
+"""Tables of an experiment, as TOML has them: phases with load, trials or search, and gates."""
 
 from __future__ import annotations
 
-import math
-from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from loadtests.model import ConfigurationError, Experiment, Phase, Trials
+from loadtests import scenarios
+from loadtests.model import Load, LoadModel, Phase, PhaseKind, Trials
 from loadtests.search import Search
 
-# Below it a p99 is hardly more than the slowest request.
-REQUESTS_A_PROBE = 100
-
-
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 
@@ -58,35 +54,99 @@ class SearchTable(Table):
         return Search(**self.model_dump())
 
 
-def check_searches(path: Path, experiment: Experiment) -> None:
-    """Raises ConfigurationError, one line, when a search could not find what it looks for."""
-    for phase in experiment.phases:
-        if phase.search is not None:
-            _check(path, experiment, phase, phase.search)
+class LoadTable(Table):
+    """`load` of a phase."""
+
+    model: LoadModel
+    users: Annotated[Count | None, Field(validate_default=True)] = None
+    rate_rps: Annotated[Positive | None, Field(validate_default=True)] = None
+
+    @field_validator("users")
+    @classmethod
+    def _users_close_a_loop(cls, users: int | None, info: ValidationInfo) -> int | None:
+        if (users is None) == (info.data.get("model") == "closed"):
+            raise ValueError("a closed load has `users` and no other load has")
+        return users
+
+    @field_validator("rate_rps")
+    @classmethod
+    def _rate_opens_a_loop(cls, rate_rps: float | None, info: ValidationInfo) -> float | None:
+        if (rate_rps is None) != (info.data.get("model") == "closed"):
+            raise ValueError("a constant or poisson load has `rate_rps`; a closed one has not")
+        return rate_rps
 
 
-def _check(path: Path, experiment: Experiment, phase: Phase, search: Search) -> None:
-    where = f"{path}: phases.{phase.name}"
-    if search.highest_rps <= search.lowest_rps:
-        raise ConfigurationError(
-            f"{where}.search.highest_rps = {search.highest_rps:g}; allowed: more than "
-            f"{search.lowest_rps:g} (lowest_rps)"
-        )
-    # A queue that grows by `precision` of the rate has to pass the limit before its probe ends.
-    shortest_s = max(
-        search.p99_ms / 1e3 * (1 + 1 / search.precision), REQUESTS_A_PROBE / search.lowest_rps
-    )
-    shortest_s = math.ceil(round(shortest_s * 1e3, 6)) / 1e3
-    if phase.slice_s < shortest_s:
-        raise ConfigurationError(
-            f"{where}.slice_s = {phase.slice_s:g}; allowed: at least {shortest_s:g}, so that "
-            f"{REQUESTS_A_PROBE} requests fall due at lowest_rps and a rate {search.precision:.0%} "
-            f"too high passes {search.p99_ms:g} ms"
-        )
-    # Little's law: with fewer users the generator would hold back what the server should get.
-    users = math.ceil(search.highest_rps * search.p99_ms / 1e3)
-    if experiment.pool_users < users:
-        raise ConfigurationError(
-            f"{path}: pool_users = {experiment.pool_users}; allowed: at least {users}, "
-            f"highest_rps × p99_ms of phases.{phase.name}.search"
+class PhaseTable(Table):
+    """`[[phases]]`."""
+
+    name: Name
+    kind: PhaseKind
+    scenario: str
+    load: LoadTable | None = None
+    rounds: Count
+    slice_s: Positive = 0.9
+    guard_s: Annotated[float, Field(ge=0)] = 0.1
+    search: Annotated[SearchTable | None, Field(validate_default=True)] = None
+    trials: Annotated[TrialsTable | None, Field(validate_default=True)] = None
+
+    @field_validator("scenario")
+    @classmethod
+    def _scenario_exists(cls, name: str) -> str:
+        if name not in scenarios.available():
+            raise ValueError(f"allowed: {', '.join(scenarios.available())}")
+        return name
+
+    @field_validator("scenario")
+    @classmethod
+    def _trials_have_their_own_scenario(cls, name: str, info: ValidationInfo) -> str:
+        if (name == "revocation") != (info.data.get("kind") == "revocation"):
+            raise ValueError("a `revocation` phase has the `revocation` scenario and no other has")
+        return name
+
+    @field_validator("load")
+    @classmethod
+    def _the_kind_decides_the_loop(
+        cls, load: LoadTable | None, info: ValidationInfo
+    ) -> LoadTable | None:
+        kind = info.data.get("kind")
+        if load is not None and kind == "capacity" and load.model != "closed":
+            raise ValueError("a `capacity` phase has a closed load")
+        if load is not None and kind == "latency" and load.model == "closed":
+            raise ValueError("a `latency` phase has a constant or poisson load")
+        return load
+
+    @field_validator("search")
+    @classmethod
+    def _searches_are_for_slo(
+        cls, search: SearchTable | None, info: ValidationInfo
+    ) -> SearchTable | None:
+        if (search is None) == (info.data.get("kind") == "slo"):
+            raise ValueError("an `slo` phase has `search` and no other kind has")
+        if search is not None and info.data.get("load") is not None:
+            raise ValueError("an `slo` phase has no `load`: its search decides the rates")
+        return search
+
+    @field_validator("trials")
+    @classmethod
+    def _trials_are_for_revocation(
+        cls, trials: TrialsTable | None, info: ValidationInfo
+    ) -> TrialsTable | None:
+        if (trials is None) == (info.data.get("kind") == "revocation"):
+            raise ValueError("a `revocation` phase has `trials` and no other kind has")
+        if info.data.get("kind") != "slo" and (trials is None) == (info.data.get("load") is None):
+            raise ValueError("a phase has either `load` or `trials` (which bring their own load)")
+        return trials
+
+    def to_model(self) -> Phase:
+        load = Load(**self.load.model_dump()) if self.load else Load("poisson")
+        return Phase(
+            name=self.name,
+            kind=self.kind,
+            scenario=self.scenario,
+            load=load,
+            rounds=self.rounds,
+            slice_s=self.slice_s,
+            guard_s=self.guard_s,
+            trials=self.trials.to_model() if self.trials else None,
+            search=self.search.to_model() if self.search else None,
         )

@@ -15,7 +15,7 @@ from typing import NoReturn
 
 import psutil
 
-from loadtests import checks, environment, run_store, search_checks
+from loadtests import checks, environment, run_store
 from loadtests.block import BlockPlan, Readied, measure_block
 from loadtests.messages import Message
 from loadtests.model import (
@@ -162,7 +162,7 @@ def _findings(folder: Path, record: RunRecord) -> Iterator[Finding]:
         yield from checks.disturbance_findings(phase, of_phase, os.cpu_count() or 1)
         for arm, measured in of_phase.items():
             yield from checks.phase_findings(phase, arm, measured, record.placement)
-            yield from search_checks.findings(phase, arm, measured)
+            yield from checks.search_findings(phase, arm, measured)
             tried = trials[phase.name, arm]
             yield from checks.revocation_findings(phase, arm, tried, measured)
 

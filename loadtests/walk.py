@@ -17,6 +17,7 @@ from itertools import groupby
 
 from loadtests import scenarios
 from loadtests.checks import is_disturbed
+from loadtests.checks.rules import SATURATED
 from loadtests.dispatcher import Dispatcher, new_alarm, wait_until
 from loadtests.messages import Message, Order
 from loadtests.meters import Meters, Reading
@@ -24,7 +25,6 @@ from loadtests.model import Load, Phase, PlannedSlice, SliceRecord
 from loadtests.pacing import due_times_ns
 from loadtests.probing import Searches, await_end, slice_dues_ns
 from loadtests.recorder import Tally, tally
-from loadtests.rules import SATURATED
 from loadtests.stage import Drive, Stage
 from loadtests.trials import run_trials
 

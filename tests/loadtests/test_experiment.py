@@ -10,7 +10,8 @@ import pytest
 
 import servers.strategy
 from loadtests.carts import LEAST_STATE_BYTES
-from loadtests.experiment import EXPERIMENTS, MINT_MAX, find, read, strategies
+from loadtests.experiment import EXPERIMENTS, find, read, strategies
+from loadtests.experiment_checks import MINT_MAX
 from loadtests.model import ConfigurationError, Load, Trials
 from loadtests.plan import predicted_s
 from loadtests.scenarios import available

@@ -9,21 +9,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from loadtests.checks import (
+from loadtests.checks.measures import error_rate, generator_busy, meets, merged
+from loadtests.checks.phases import (
     DISPATCH_LAG_P99_LIMIT_NS,
     ERROR_RATE_LIMIT,
     GENERATOR_BUSY_LIMIT,
-    error_rate,
-    generator_busy,
-    meets,
-    merged,
 )
+from loadtests.checks.rules import DISPATCH_LAG, ERRORS, GENERATOR_SATURATED, SEARCH_UNFINISHED
 from loadtests.model import Finding, Phase, SliceRecord
-from loadtests.rules import DISPATCH_LAG, ERRORS, GENERATOR_SATURATED, SEARCH_UNFINISHED
 from loadtests.search import Answer, Bracket, Search
 
 
-def findings(phase: Phase, arm: str, probes: Sequence[SliceRecord]) -> list[Finding]:
+def search_findings(phase: Phase, arm: str, probes: Sequence[SliceRecord]) -> list[Finding]:
     """Everything to say about one arm's searches in one phase, a search a block."""
     if phase.search is None:
         return []

@@ -6,10 +6,15 @@ from typing import Any
 
 import pytest
 
-from loadtests.checks import meets, phase_findings, probe_p99_ms, slice_findings
+from loadtests.checks import (
+    meets,
+    phase_findings,
+    probe_p99_ms,
+    search_findings,
+    slice_findings,
+)
 from loadtests.histogram import Histogram
 from loadtests.model import CpuSeconds, EndpointRecord, Load, Placement, SliceRecord
-from loadtests.search_checks import findings
 from tests.builders import SEARCH, a_phase, a_slice
 
 SLO = a_phase("slo")
@@ -94,7 +99,7 @@ def test_the_line_of_a_probe_says_why_it_missed() -> None:
 def searched(held: SliceRecord, *others: SliceRecord) -> list[str]:
     """Names of findings about a search that ended between `held` and 5% more."""
     beyond = a_probe(2_080.0, ms=50, cpu_s=held.cpu_s)
-    return [each.name for each in findings(SLO, "none", [held, beyond, *others])]
+    return [each.name for each in search_findings(SLO, "none", [held, beyond, *others])]
 
 
 def test_probes_beyond_the_knee_make_no_run_invalid() -> None:
@@ -135,10 +140,10 @@ def test_what_is_wrong_at_the_knee_is_found(changes: dict[str, Any], name: str) 
     ids=["held", "missed", "wide"],
 )
 def test_a_search_without_an_end_is_named(probes: list[SliceRecord], told: str) -> None:
-    (finding,) = findings(SLO, "none", probes)
+    (finding,) = search_findings(SLO, "none", probes)
     assert (finding.name, finding.severity) == ("search_unfinished", "warning")
     assert finding.message.endswith(told)
 
 
 def test_other_phases_have_no_searches() -> None:
-    assert findings(a_phase("capacity"), "none", [a_slice()]) == []
+    assert search_findings(a_phase("capacity"), "none", [a_slice()]) == []

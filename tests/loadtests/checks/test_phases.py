@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from loadtests import rules
 from loadtests.checks import (
     disturbance,
     disturbance_findings,
@@ -14,6 +13,7 @@ from loadtests.checks import (
     is_success,
     phase_findings,
     revocation_findings,
+    rules,
     run_findings,
     server_busy,
     slice_findings,

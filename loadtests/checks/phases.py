@@ -1,0 +1,127 @@
+"""Findings about one arm in one phase, and about one slice. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from loadtests.checks.measures import (
+    error_rate,
+    generator_busy,
+    is_disturbed,
+    merged,
+    server_busy,
+)
+from loadtests.checks.rules import (
+    CAPACITY_NOT_REACHED,
+    DISPATCH_LAG,
+    DISTURBED,
+    ERRORS,
+    GENERATOR_SATURATED,
+    OFFERED_RATE_MISSED,
+    POOL_EXHAUSTED,
+    SATURATED,
+    UNSENT,
+)
+from loadtests.model import Finding, Phase, Placement, SliceRecord
+
+# Beyond this the generator queues requests itself and its own wait shows in every latency.
+GENERATOR_BUSY_LIMIT = 0.85
+# Below this something else than the servers was the limit, so it was no capacity.
+CAPACITY_BUSY_MINIMUM = 0.90
+# What an honest service may lose; more means that errors, not requests, were measured.
+ERROR_RATE_LIMIT = 0.001
+# An open loop that misses its rate measured another load than it says.
+OFFERED_RATE_TOLERANCE = 0.05
+# The generator's own part of a response time; above it the latencies are not the servers'.
+DISPATCH_LAG_P99_LIMIT_NS = 1_000_000
+
+
+def slice_findings(record: SliceRecord, phase: Phase) -> tuple[str, ...]:
+    """Names of what is wrong with one slice, for its own line."""
+    rules = [
+        (SATURATED.name in record.findings, SATURATED),
+        (record.unsent > 0, UNSENT),
+        (record.pool_exhausted > 0, POOL_EXHAUSTED),
+        (error_rate([record]) > ERROR_RATE_LIMIT, ERRORS),
+        (phase.kind in {"capacity", "slo"} and generator_busy([record]) >= GENERATOR_BUSY_LIMIT,
+         GENERATOR_SATURATED),
+    ]  # fmt: skip
+    return tuple(rule.name for broken, rule in rules if broken)
+
+
+def phase_findings(
+    phase: Phase, arm: str, slices: Sequence[SliceRecord], placement: Placement
+) -> list[Finding]:
+    """Everything to say about one arm in one phase, over all its blocks.
+
+    Nothing for an `slo` phase, which goes beyond every limit on purpose: `search_checks` judges it.
+    """
+    if not slices or phase.search is not None:
+        return []
+    findings = [
+        *_load_findings(phase, arm, slices),
+        *_capacity_findings(phase, arm, slices, placement),
+    ]
+    rate = error_rate(slices)
+    if rate > ERROR_RATE_LIMIT:
+        findings.append(ERRORS.found(arm, phase.name, f"{rate:.2%}"))
+    return findings
+
+
+def disturbance_findings(
+    phase: Phase, by_arm: Mapping[str, Sequence[SliceRecord]], cpus: int
+) -> list[Finding]:
+    """Rounds that stayed disturbed after every repeat, counted over a phase."""
+    rounds: dict[tuple[int, int], list[SliceRecord]] = defaultdict(list)
+    for slices in by_arm.values():
+        for each in slices:
+            rounds[each.block, each.round].append(each)
+    disturbed = sum(is_disturbed(slices, cpus) for slices in rounds.values())
+    if not disturbed:
+        return []
+    return [DISTURBED.found(None, phase.name, f"{disturbed} of {len(rounds)} rounds")]
+
+
+def _load_findings(phase: Phase, arm: str, slices: Sequence[SliceRecord]) -> list[Finding]:
+    findings = []
+    unsent = sum(s.unsent for s in slices)
+    if unsent:
+        findings.append(UNSENT.found(arm, phase.name, f"{unsent} requests"))
+    exhausted = sum(s.pool_exhausted for s in slices)
+    if exhausted:
+        findings.append(POOL_EXHAUSTED.found(arm, phase.name, f"{exhausted} requests"))
+    if phase.load.is_open and phase.kind == "latency":
+        findings += _pace_findings(phase, arm, slices)
+    return findings
+
+
+def _pace_findings(phase: Phase, arm: str, slices: Sequence[SliceRecord]) -> list[Finding]:
+    findings = []
+    expected = (phase.load.rate_rps or 0) * sum(s.duration_s for s in slices)
+    offered = sum(s.offered for s in slices)
+    # Poisson counts scatter by their square root; only what lies beyond counts.
+    tolerance = max(OFFERED_RATE_TOLERANCE * expected, 4 * expected**0.5)
+    if abs(offered - expected) > tolerance:
+        detail = f"{offered} of {expected:.0f} requests"
+        findings.append(OFFERED_RATE_MISSED.found(arm, phase.name, detail))
+    lag = merged(s.dispatch_lag for s in slices).quantile_ns(0.99)
+    if lag is not None and lag > DISPATCH_LAG_P99_LIMIT_NS:
+        detail = f"p99 of sent − due {lag / 1e6:.2f} ms"
+        findings.append(DISPATCH_LAG.found(arm, phase.name, detail))
+    return findings
+
+
+def _capacity_findings(
+    phase: Phase, arm: str, slices: Sequence[SliceRecord], placement: Placement
+) -> list[Finding]:
+    if phase.kind != "capacity":
+        return []
+    findings = []
+    generator = generator_busy(slices)
+    if generator >= GENERATOR_BUSY_LIMIT:
+        findings.append(GENERATOR_SATURATED.found(arm, phase.name, f"{generator:.0%} of its core"))
+    servers = server_busy(slices, placement)
+    if servers is not None and servers < CAPACITY_BUSY_MINIMUM:
+        findings.append(CAPACITY_NOT_REACHED.found(arm, phase.name, f"{servers:.0%} busy"))
+    return findings

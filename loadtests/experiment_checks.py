@@ -1,0 +1,99 @@
+"""What no single key of an experiment can tell: keys that do not go together."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from loadtests.model import ConfigurationError, Experiment, Phase
+from loadtests.search import Search
+from loadtests.server_flags import RESERVED
+
+# What a server mints at once unless `[server] mint_max` says otherwise; its `--mint-max`.
+MINT_MAX = 100_000
+# Below it a p99 is hardly more than the slowest request.
+REQUESTS_A_PROBE = 100
+
+
+def check_whole(path: Path, experiment: Experiment, control: str | None) -> None:
+    """Raises ConfigurationError, one line, naming the key to change and what is allowed."""
+    _check_names(path, experiment, control)
+    _check_phases(path, experiment)
+    _check_searches(path, experiment)
+    _check_servers(path, experiment)
+
+
+def _check_names(path: Path, experiment: Experiment, control: str | None) -> None:
+    arms = [arm.name for arm in experiment.arms]
+    phases = [phase.name for phase in experiment.phases]
+    for key, names in (("arms", arms), ("phases", phases)):
+        if len(set(names)) < len(names):
+            raise ConfigurationError(f"{path}: {key}: names {names}; allowed: each only once")
+    for key, value in (("reference", experiment.reference), ("control", control)):
+        if value is not None and value not in arms:
+            raise ConfigurationError(f"{path}: {key} = {value!r}; allowed: {', '.join(arms)}")
+
+
+def _check_phases(path: Path, experiment: Experiment) -> None:
+    most = max((phase.load.users or 0 for phase in experiment.phases), default=0)
+    if most > experiment.pool_users:
+        raise ConfigurationError(
+            f"{path}: pool_users = {experiment.pool_users}; allowed: at least {most}, "
+            "the users of the largest closed load"
+        )
+    measured = False
+    for phase in experiment.phases:
+        measured = measured or phase.kind == "capacity"
+        if phase.trials is not None and phase.trials.background_fraction and not measured:
+            raise ConfigurationError(
+                f"{path}: phases.{phase.name}.trials.background_fraction = "
+                f"{phase.trials.background_fraction}; allowed: 0, or after a `capacity` phase"
+            )
+
+
+def _check_servers(path: Path, experiment: Experiment) -> None:
+    """What servers would take but a run cannot use; what they refuse, they say themselves."""
+    for key, value in experiment.server.items():
+        if key.replace("-", "_") in RESERVED:
+            raise ConfigurationError(
+                f"{path}: server.{key} = {value!r}; allowed: no value, a run decides this itself"
+            )
+    mint_max = experiment.server.get("mint_max", MINT_MAX)
+    if type(mint_max) is int and experiment.population > mint_max:
+        raise ConfigurationError(
+            f"{path}: population = {experiment.population}; allowed: at most {mint_max}, "
+            "as many as a server mints at once (server.mint_max)"
+        )
+
+
+def _check_searches(path: Path, experiment: Experiment) -> None:
+    for phase in experiment.phases:
+        if phase.search is not None:
+            _check_search(path, experiment, phase, phase.search)
+
+
+def _check_search(path: Path, experiment: Experiment, phase: Phase, search: Search) -> None:
+    where = f"{path}: phases.{phase.name}"
+    if search.highest_rps <= search.lowest_rps:
+        raise ConfigurationError(
+            f"{where}.search.highest_rps = {search.highest_rps:g}; allowed: more than "
+            f"{search.lowest_rps:g} (lowest_rps)"
+        )
+    # A queue that grows by `precision` of the rate has to pass the limit before its probe ends.
+    shortest_s = max(
+        search.p99_ms / 1e3 * (1 + 1 / search.precision), REQUESTS_A_PROBE / search.lowest_rps
+    )
+    shortest_s = math.ceil(round(shortest_s * 1e3, 6)) / 1e3
+    if phase.slice_s < shortest_s:
+        raise ConfigurationError(
+            f"{where}.slice_s = {phase.slice_s:g}; allowed: at least {shortest_s:g}, so that "
+            f"{REQUESTS_A_PROBE} requests fall due at lowest_rps and a rate {search.precision:.0%} "
+            f"too high passes {search.p99_ms:g} ms"
+        )
+    # Little's law: with fewer users the generator would hold back what the server should get.
+    users = math.ceil(search.highest_rps * search.p99_ms / 1e3)
+    if experiment.pool_users < users:
+        raise ConfigurationError(
+            f"{path}: pool_users = {experiment.pool_users}; allowed: at least {users}, "
+            f"highest_rps × p99_ms of phases.{phase.name}.search"
+        )

@@ -1,0 +1,117 @@
+"""What is asked for: an experiment, its arms and phases, and the slices planned from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from loadtests.search import Search
+
+LoadModel = Literal["closed", "constant", "poisson"]
+PhaseKind = Literal["capacity", "latency", "login", "mixed", "revocation", "slo"]
+Carrier = Literal["bearer", "cookie"]
+Setting = str | int | float | bool
+
+CONTROL_SUFFIX = "#2"
+
+
+class ConfigurationError(Exception):
+    """What a person must change before anything is measured: one line, exit status 2."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How requests arrive: `users` back to back (closed), or `rate_rps` on a schedule (open)."""
+
+    model: LoadModel
+    users: int | None = None
+    rate_rps: float | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.model != "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """What is compared: a strategy with its settings, replicas and the state of its logins."""
+
+    name: str
+    strategy: str
+    replicas: int
+    carrier: Carrier
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+    state_bytes: int | None = None
+
+    @property
+    def is_control(self) -> bool:
+        return self.name.endswith(CONTROL_SUFFIX)
+
+
+@dataclass(frozen=True, slots=True)
+class Trials:
+    """How a `revocation` phase tries the law, in each slice of an arm.
+
+    `background_fraction` is the share of the arm's measured capacity that browses meanwhile;
+    `ttl_s` is the life of the victims' credentials.
+    """
+
+    per_slice: int
+    concurrent: int
+    probe_every_s: float
+    ttl_s: int
+    background_fraction: float
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A part with one purpose: some rounds of one slice an arm, in `slo` phases of one probe."""
+
+    name: str
+    kind: PhaseKind
+    scenario: str
+    load: Load
+    rounds: int
+    slice_s: float
+    guard_s: float
+    trials: Trials | None = None
+    search: Search | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """What a TOML file asks for. `arms` holds the control too, named `<arm>#2`."""
+
+    name: str
+    question: str
+    seed: int
+    blocks: int
+    arms: tuple[Arm, ...]
+    reference: str
+    phases: tuple[Phase, ...]
+    population: int
+    pool_users: int
+    request_timeout_s: float
+    warm_up_s: float
+    max_repeats: int
+    server: Mapping[str, Setting] = field(default_factory=dict)
+    max_server_cpus: int | None = None
+    gates: tuple[str, ...] = ()
+
+    def arm(self, name: str) -> Arm:
+        return next(arm for arm in self.arms if arm.name == name)
+
+    def phase(self, name: str) -> Phase:
+        return next(phase for phase in self.phases if phase.name == name)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSlice:
+    """One arm's turn within a round of a phase of a block; `seed` draws its due times."""
+
+    block: int
+    phase: str
+    round: int
+    arm: str
+    seed: int

@@ -1,0 +1,114 @@
+"""What was measured: a line of slices.jsonl, a line of revocations.jsonl.
+
+Times: monotonic seconds from the run's start, unless a name says otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from loadtests.model.experiment import Load
+
+SCHEMA = 1
+
+RevokeOutcome = Literal["ok", "refused", "indeterminate"]
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointRecord:
+    """What one endpoint did in a slice: counts by status or failure, and two histograms.
+
+    `response` counts from due, `service` from sent; both are HDR histograms of nanoseconds in
+    the library's base64 form, over every answered request.
+    """
+
+    outcomes: Mapping[str, int]
+    response: str
+    service: str
+
+
+@dataclass(frozen=True, slots=True)
+class CpuSeconds:
+    """CPU spent by component in [slice start, drained]; null where it cannot be read."""
+
+    server: float | None
+    store: float | None
+    generator: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class WireBytes:
+    """Bytes of HTTP the generator sent and received in [slice start, drained]."""
+
+    sent: int
+    received: int
+
+
+@dataclass(frozen=True, slots=True)
+class SliceRecord:
+    """A line of slices.jsonl: one slice as measured.
+
+    `duration_s` is the recorded time, `drained_after_s` the time until the last answer, both
+    from `started_s`; `completed` counts every request completed in [start, drained], also those
+    sent in the guard, and is what CPU and bytes divide by. `offered` counts the due requests of
+    an open loop, `pool_exhausted` those that found no idle user.
+    """
+
+    block: int
+    phase: str
+    round: int
+    attempt: int
+    arm: str
+    replicas: int
+    started_s: float
+    duration_s: float
+    drained_after_s: float
+    load: Load
+    endpoints: Mapping[str, EndpointRecord]
+    completed: int
+    offered: int
+    unsent: int
+    pool_exhausted: int
+    dispatch_lag: str
+    cpu_s: CpuSeconds
+    steal_s: float | None
+    foreign_cpu_s: float | None
+    wire_bytes: WireBytes
+    findings: tuple[str, ...] = ()
+    schema: int = SCHEMA
+
+
+@dataclass(frozen=True, slots=True)
+class RevocationRecord:
+    """A line of revocations.jsonl: one trial as one replica saw it.
+
+    `lag_high_s` null: it never refused; `effective_within_s`: the server's promise, null: never.
+    """
+
+    block: int
+    trial: int
+    arm: str
+    how: Literal["kick", "logout"]
+    via_replica: int
+    replica: int
+    revoke: RevokeOutcome
+    sent_s: float
+    acked_s: float
+    effective_within_s: float | None
+    last_accepted_sent_s: float | None
+    first_rejected_sent_s: float | None
+    lag_low_s: float
+    lag_high_s: float | None
+    probes: int
+    accepted_after_ack: int
+    reaccepted: int
+    load_fraction: float
+    phase: str = "revocation"
+    schema: int = SCHEMA
+
+    @property
+    def is_telling(self) -> bool:
+        """Whether it says anything about the lag; a replica that only failed does not."""
+        answered = self.lag_high_s is not None or self.accepted_after_ack > 0
+        return self.revoke == "ok" and answered

@@ -1,0 +1,90 @@
+"""What is known of a run as a whole: run.json, and the findings about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from loadtests.model.experiment import Experiment, Setting
+from loadtests.model.records import SCHEMA
+
+Severity = Literal["invalid", "warning"]
+RunStatus = Literal["running", "finished", "interrupted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A named reason to doubt a measurement, with advice. No arm or phase: the whole run."""
+
+    name: str
+    severity: Severity
+    message: str
+    advice: str
+    arm: str | None = None
+    phase: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Which CPUs run what; empty tuples where the platform cannot pin."""
+
+    server_cpus: tuple[int, ...]
+    store_cpus: tuple[int, ...]
+    generator_cpus: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LawRecord:
+    """A strategy's law as its server states it; `bound_s` null means never."""
+
+    bound_s: float | None
+    sentence: str
+    store_down: str
+    store_back: str
+
+
+@dataclass(frozen=True, slots=True)
+class ArmFacts:
+    """What a block learnt of an arm before measuring; `impossible` says why it was left out."""
+
+    law: LawRecord
+    store_bytes_per_login: float | None
+    impossible: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BlockFacts:
+    """What stands in run.json for a block."""
+
+    block: int
+    arms: Mapping[str, ArmFacts]
+
+
+@dataclass(frozen=True, slots=True)
+class StoreInfo:
+    """What served as store: name (`redis`, `valkey`), version, allocator, and whether one
+    process served every arm (`REDIS_URL`) rather than one an arm."""
+
+    name: str
+    version: str
+    allocator: str
+    shared: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """run.json: everything about a run but its slices and trials."""
+
+    experiment: Experiment
+    seed: int
+    started_at: str
+    finished_at: str | None
+    status: RunStatus
+    environment: Mapping[str, Setting | None]
+    placement: Placement
+    git_commit: str | None
+    store: StoreInfo
+    blocks: tuple[BlockFacts, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    schema: int = SCHEMA
