@@ -11,10 +11,10 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 
-from analysis.commands import USAGE_ERROR, compare, gate, report
+from analysis.commands import USAGE_ERROR, compare, gate, report, widths
 from loadtests.model import ConfigurationError
 
-COMMANDS = (report, compare, gate)
+COMMANDS = (report, compare, gate, widths)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

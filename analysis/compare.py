@@ -11,8 +11,6 @@ from analysis.results import Result
 from analysis.stats import Interval, Judgement, judge, log_ratio_interval, noise_floor
 from loadtests.model import CONTROL_SUFFIX, Experiment
 
-COST_FLOOR = "none"
-
 Place = tuple[str | None, str | None, str]
 
 
@@ -78,16 +76,6 @@ def pairs(experiment: Experiment) -> list[tuple[str, str]]:
     names = [arm.name for arm in experiment.arms if not arm.is_control]
     names.sort(key=lambda name: name != experiment.reference)
     return list(combinations(names, 2))
-
-
-def headline_pair(experiment: Experiment) -> tuple[str, str] | None:
-    """The pair that answers the experiment's question: the reference and its first rival. The
-    arm that checks nothing is a floor, not a rival. None when there is one arm."""
-    arms = [arm for arm in experiment.arms if not arm.is_control]
-    rivals = [arm.name for arm in arms if arm.strategy != COST_FLOOR]
-    names = rivals if len(rivals) > 1 else [arm.name for arm in arms]
-    names.sort(key=lambda name: name != experiment.reference)
-    return (names[0], names[1]) if len(names) > 1 else None
 
 
 def _compare(reference: Result, candidate: Result, floor: float | None) -> Comparison:

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from loadtests import experiment, plan, runner, ui
+from loadtests import experiment, plan, run_store, runner, ui
 from loadtests.model import ConfigurationError
 from loadtests.progress import make_progress
 from loadtests.server_flags import ExperimentError
@@ -30,19 +30,33 @@ def main() -> int:
 
 
 def _run(arguments: argparse.Namespace, console: Console) -> int:
-    path = experiment.find(arguments.experiment)
-    chosen = experiment.read(path)
+    if arguments.experiment is None and arguments.resume is None:
+        raise ConfigurationError("run: nothing to run; allowed: an experiment, or --resume FOLDER")
+    path = experiment.find(arguments.experiment) if arguments.experiment else arguments.resume
+    asked = experiment.read(path) if arguments.experiment else None
+    chosen = asked or run_store.read_run(arguments.resume).experiment
     slices, predicted_s = plan.expected_slices(chosen), plan.predicted_s(chosen)
     progress = make_progress(console, chosen.blocks, slices, predicted_s)
     try:
-        outcome = runner.run(chosen, arguments.results, progress)
+        if arguments.resume is not None:
+            outcome = runner.resume(arguments.resume, asked, progress)
+        else:
+            outcome = runner.run(chosen, arguments.results, progress)
     except ExperimentError as error:
         raise ConfigurationError(f"{path}: {error}") from None
     finally:
         progress.close()
+    return _said(outcome)
+
+
+def _said(outcome: runner.Outcome) -> int:
     for finding in outcome.run.findings:
         where = "/".join(part for part in (finding.phase, finding.arm) if part)
         print(f"{finding.severity}: {finding.name} {where}: {finding.message} → {finding.advice}")
+    ending, asked = outcome.run.length, outcome.run.experiment.precision
+    if ending is not None and asked is not None:
+        blocks = len(outcome.run.blocks)
+        print(f"{blocks} blocks: {ending.sentence(asked.half_width)}")
     print(f"{outcome.run.status}: {outcome.folder}")
     if outcome.stopped_by is not None:
         print(outcome.stopped_by, file=sys.stderr)
@@ -87,7 +101,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     run = commands.add_parser("run", help="measure an experiment into results/")
-    run.add_argument("experiment", help="a name (see `list`) or a TOML file")
+    run.add_argument("experiment", nargs="?", help="a name (see `list`) or a TOML file")
+    run.add_argument(
+        "--resume",
+        type=Path,
+        metavar="FOLDER",
+        help="go on with a run that was interrupted or killed, at its next block; an experiment "
+        "named beside it must be what that run asked for",
+    )
     run.add_argument("--results", type=Path, default=RESULTS, help="where run folders go")
     run.set_defaults(command=_run)
     shown = commands.add_parser("plan", help="show slices and predicted time, measure nothing")

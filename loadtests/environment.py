@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
@@ -32,6 +34,26 @@ def describe() -> dict[str, Setting | None]:
         "python": platform.python_version(),
         **{f"lib_{name}": importlib.metadata.version(name) for name in LIBRARIES},
     }
+
+
+def source_digest(root: Path) -> str:
+    """SHA-256 over the Python files of servers/ and loadtests/, by name and content: which code
+    measured, committed or not."""
+    digest = hashlib.sha256()
+    for package in ("servers", "loadtests"):
+        for path in sorted((root / package).rglob("*.py")):
+            digest.update(path.relative_to(root).as_posix().encode() + b"\0")
+            digest.update(path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def changes(before: Mapping[str, Setting | None], now: Mapping[str, Setting | None]) -> list[str]:
+    """`governor: powersave, was performance`, a line for every fact that is another now."""
+    return [
+        f"{key}: {now.get(key)}, was {before.get(key)}"
+        for key in sorted(before.keys() | now.keys())
+        if before.get(key) != now.get(key)
+    ]
 
 
 def git_commit(folder: Path) -> str | None:

@@ -31,6 +31,7 @@ from loadtests.phase_tables import (
     Table,
     TrialsTable,
 )
+from loadtests.precision import with_precision
 
 EXPERIMENTS = Path(__file__).with_name("experiments")
 _STRATEGIES = Path(__file__).parent.parent / "servers" / "strategies"
@@ -78,6 +79,9 @@ class _File(Table):
     arms: Annotated[list[_Arm], Field(min_length=1)]
     phases: Annotated[list[PhaseTable], Field(min_length=1)]
     gate: GateTable = GateTable()
+    precision: Annotated[float, Field(ge=0.001, le=1)] | None = None
+    precise: Annotated[list[str], Field(min_length=1)] | None = None
+    max_minutes: Positive | None = None
 
 
 def strategies() -> list[str]:
@@ -109,7 +113,7 @@ def read(path: Path) -> Experiment:
     experiment = _to_model(path.stem, file)
     check_whole(path, experiment, file.control)
     check_rules(path, experiment)
-    return experiment
+    return with_precision(path, experiment, file.precision, file.max_minutes, file.precise)
 
 
 def _to_model(name: str, file: _File) -> Experiment:

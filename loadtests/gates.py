@@ -101,16 +101,26 @@ def parse(rule: str) -> Gate:
 
 def check_names(gate: Gate, experiment: Experiment) -> None:
     """Raises GateError when the experiment has no such arm, phase or metric."""
-    kinds = {phase.name: phase.kind for phase in experiment.phases}
     for term in gate.terms:
-        _check_known("arm", term.arm, [arm.name for arm in experiment.arms])
-        _check_known("metric", term.metric, METRIC_KINDS)
-        wanted = METRIC_KINDS[term.metric]
-        fitting = [name for name, kind in kinds.items() if kind in wanted]
-        _check_phase(term, fitting, in_phases=bool(wanted))
-        if term.endpoint is not None and term.metric not in PER_ENDPOINT:
-            allowed = ", ".join(sorted(PER_ENDPOINT))
-            raise GateError(f"endpoint {term.endpoint!r} of {term.metric}; allowed: of {allowed}")
+        check_term(term, experiment)
+
+
+def read_term(text: str) -> Term:
+    """Raises GateError."""
+    return _term(text, "term", _A_TERM)
+
+
+def check_term(term: Term, experiment: Experiment) -> None:
+    """Raises GateError when the experiment has no such arm, phase or metric."""
+    kinds = {phase.name: phase.kind for phase in experiment.phases}
+    _check_known("arm", term.arm, [arm.name for arm in experiment.arms])
+    _check_known("metric", term.metric, METRIC_KINDS)
+    wanted = METRIC_KINDS[term.metric]
+    fitting = [name for name, kind in kinds.items() if kind in wanted]
+    _check_phase(term, fitting, in_phases=bool(wanted))
+    if term.endpoint is not None and term.metric not in PER_ENDPOINT:
+        allowed = ", ".join(sorted(PER_ENDPOINT))
+        raise GateError(f"endpoint {term.endpoint!r} of {term.metric}; allowed: of {allowed}")
 
 
 def _check_phase(term: Term, fitting: list[str], *, in_phases: bool) -> None:

@@ -63,6 +63,13 @@ class Histogram:
     def count(self) -> int:
         return int(self._hdr.get_total_count())
 
+    @property
+    def total_ns(self) -> float:
+        """The sum of the recorded values in ns, each as its step of the histogram has it."""
+        counts = self._counts()
+        used = np.flatnonzero(counts)
+        return float(sum(counts[index] * self._middle(int(index)) for index in used))
+
     def quantile_ns(self, quantile: float) -> float | None:
         """The value in ns that `quantile` (0 … 1) of the recorded ones do not exceed, or None."""
         return self.quantiles_ns([quantile])[0]
@@ -76,7 +83,9 @@ class Histogram:
 
     def _value_at(self, cumulative: NDArray[np.int64], quantile: float) -> float:
         rank = max(1, int(np.ceil(quantile * self.count - 1e-9)))
-        index = int(np.searchsorted(cumulative, rank))
+        return self._middle(int(np.searchsorted(cumulative, rank)))
+
+    def _middle(self, index: int) -> float:
         low = self._hdr.get_value_from_index(index)
         return float(low + (self._hdr.get_highest_equivalent_value(low) - low) / 2)
 

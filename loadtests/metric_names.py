@@ -30,3 +30,5 @@ METRIC_KINDS: Mapping[str, tuple[PhaseKind, ...]] = {
     "error_rate": _LOADED,
 }
 PER_ENDPOINT = frozenset({"latency_p50_ms", "latency_p95_ms", "latency_p99_ms", "latency_p999_ms"})
+# One number of all blocks together, so without an interval.
+POOLED = frozenset({"revocation_lag_p99_s", "revocation_lag_max_s"})

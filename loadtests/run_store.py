@@ -6,8 +6,11 @@ memory than a short one. A line that cannot be read is reported and passed over.
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -21,6 +24,16 @@ SLICES_FILE = "slices.jsonl"
 REVOCATIONS_FILE = "revocations.jsonl"
 LATEST = "latest"
 
+# What run.json needs and a good deal more.
+RESERVED_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class _OfABlock:
+    block: int
+
+
+_OF_A_BLOCK = TypeAdapter(_OfABlock)
 _RUN = TypeAdapter(RunRecord)
 _SLICE = TypeAdapter(SliceRecord)
 _REVOCATION = TypeAdapter(RevocationRecord)
@@ -47,14 +60,52 @@ def create(results: Path, experiment_name: str) -> Path:
     raise ConfigurationError(f"{results}: a hundred runs began in one second; try again")
 
 
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Holds a run folder, so that no second process measures into it; ends with the process.
+
+    Raises ConfigurationError when another one does.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise ConfigurationError(
+            f"{folder}: another process measures into it; let it end"
+        ) from None
+    else:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def room_to_end(folder: Path) -> Iterator[Callable[[], None]]:
+    """Disk space kept back while a run measures; what this yields gives it up, so that a run whose
+    disk is full can still write how it ended."""
+    reserve = folder / ".reserve"
+    reserve.write_bytes(bytes(RESERVED_BYTES))
+
+    def give_up() -> None:
+        reserve.unlink(missing_ok=True)
+
+    try:
+        yield give_up
+    finally:
+        give_up()
+
+
 def write_atomically(path: Path, text: str) -> None:
-    """A reader sees the old text or the new one, whatever kills the writer."""
+    """A reader sees the old text or the new one, whatever kills the writer or fills the disk."""
     beside = path.with_name(f".{path.name}.tmp")
-    with beside.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    try:
+        with beside.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def write_run(folder: Path, run: RunRecord) -> None:
@@ -106,6 +157,23 @@ def read_slices(folder: Path, report: Report) -> Iterator[SliceRecord]:
 
 def read_revocations(folder: Path, report: Report) -> Iterator[RevocationRecord]:
     return _read_lines(folder / REVOCATIONS_FILE, _REVOCATION, report)
+
+
+def lines_by_block(path: Path) -> Iterator[tuple[int | None, str]]:
+    """Every line as it stands, without its newline, and the block it belongs to; None for one
+    that is cut off or damaged. Nothing where there is no file."""
+    if not path.exists():
+        return
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for line in file:
+            yield _block_of(line) if line.endswith("\n") else None, line.rstrip("\n")
+
+
+def _block_of(line: str) -> int | None:
+    try:
+        return _OF_A_BLOCK.validate_json(line).block
+    except ValidationError:
+        return None
 
 
 def _read_lines(path: Path, adapter: TypeAdapter[Line], report: Report) -> Iterator[Line]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -15,25 +15,26 @@ from typing import NoReturn
 
 import psutil
 
-from loadtests import checks, environment, run_store
+from loadtests import checks, environment, length, run_store
 from loadtests.block import BlockPlan, Readied, measure_block
+from loadtests.findings import findings_of
 from loadtests.messages import Message
-from loadtests.model import (
-    ConfigurationError,
-    Experiment,
-    Finding,
-    RevocationRecord,
-    RunRecord,
-    RunStatus,
-    SliceRecord,
-    StoreInfo,
-)
+from loadtests.model import ConfigurationError, Experiment, RunRecord, RunStatus, StoreInfo
 from loadtests.placement import place, usable_cpus
 from loadtests.progress import Progress
+from loadtests.resume import (
+    check_same,
+    keep_whole_blocks,
+    measured_s,
+    next_block,
+    read_interrupted,
+)
 from loadtests.store_server import external_store, find_program
 from loadtests.target import MeasurementError, RunSecrets, describe
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_ROOT = Path(__file__).parent.parent
 NO_STORE = StoreInfo("none", "", "", shared=False)
 
 
@@ -57,21 +58,63 @@ def run(experiment: Experiment, results: Path, progress: Progress) -> Outcome:
     """
     plan = _prepare(experiment)
     folder = run_store.create(results, experiment.name)
-    record = _open_record(plan, folder)
+    with run_store.locked(folder):
+        return _measure(plan, folder, _open_record(plan, folder), progress)
+
+
+def resume(folder: Path, experiment: Experiment | None, progress: Progress) -> Outcome:
+    """Goes on with the run in `folder` at its next block; `experiment`, where a file is named, must
+    be what the run asked for.
+
+    Raises ConfigurationError before anything is changed when it cannot go on.
+    """
+    before = read_interrupted(folder, experiment)
+    plan = _prepare(before.experiment)
+    with run_store.locked(folder):
+        check_same(folder, before, plan.placement, environment.source_digest(_ROOT))
+        record = keep_whole_blocks(folder, before)
+        record = replace(record, resumed_at=(*record.resumed_at, run_store.utc_now()))
+        run_store.write_run(folder, record)
+        # The run's clock stood still while it did.
+        zero_ns = time.monotonic_ns() - int(measured_s(folder) * 1e9)
+        return _measure(replace(plan, run_started_ns=zero_ns), folder, record, progress)
+
+
+def _measure(plan: BlockPlan, folder: Path, record: RunRecord, progress: Progress) -> Outcome:
     progress.say(f"measuring into {folder}")
-    try:
-        with _terminated_like_interrupted():
-            for block in range(experiment.blocks):
-                record = _run_block(plan, block, folder, record, progress)
-    except KeyboardInterrupt:
-        return _close(folder, run_store.read_run(folder), "interrupted", "interrupted")
-    except ConfigurationError:
-        _close(folder, run_store.read_run(folder), "interrupted", None)
-        raise
-    except (MeasurementError, OSError, psutil.Error) as error:
-        # Whatever dies while a block starts or runs shows as a broken connection or a lost pid.
-        return _close(folder, run_store.read_run(folder), "interrupted", str(error))
-    return _close(folder, record, "finished", None)
+    with run_store.room_to_end(folder) as give_up_room:
+        try:
+            with _terminated_like_interrupted():
+                record = _run_blocks(plan, folder, record, progress)
+            return _close(folder, record, "finished", None)
+        except KeyboardInterrupt:
+            return _close(folder, run_store.read_run(folder), "interrupted", "interrupted")
+        except ConfigurationError:
+            _close(folder, run_store.read_run(folder), "interrupted", None)
+            raise
+        except (MeasurementError, OSError, psutil.Error) as error:
+            # Whatever dies while a block starts or runs shows as a broken connection or a lost pid.
+            give_up_room()
+            why = _why(error, folder)
+            return _close(folder, run_store.read_run(folder), "interrupted", why)
+
+
+def _why(error: Exception, folder: Path) -> str:
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return f"{error.strerror}: what was measured until then stands in {folder}"
+    return str(error)
+
+
+def _run_blocks(plan: BlockPlan, folder: Path, record: RunRecord, progress: Progress) -> RunRecord:
+    block = next_block(record.blocks)
+    while not length.is_over(plan.experiment, block):
+        elapsed_s = (time.monotonic_ns() - plan.run_started_ns) / 1e9
+        ending = length.ended(plan.experiment, block, elapsed_s, lambda: length.half_widths(folder))
+        if ending is not None:
+            return replace(record, length=ending)
+        record = _run_block(plan, block, folder, record, progress)
+        block += 1
+    return record
 
 
 def _prepare(experiment: Experiment) -> BlockPlan:
@@ -100,6 +143,7 @@ def _open_record(plan: BlockPlan, folder: Path) -> RunRecord:
         placement=plan.placement,
         git_commit=environment.git_commit(Path(__file__).parent),
         store=NO_STORE,
+        source_digest=environment.source_digest(_ROOT),
     )
     run_store.write_run(folder, record)
     return record
@@ -110,13 +154,18 @@ def _run_block(
 ) -> RunRecord:
     def note(known: Readied) -> None:
         # Before the first slice, so that a run cut short still names its store and laws.
-        blocks = (*record.blocks, known.facts)
+        changes = environment.changes(record.environment, environment.describe())
+        blocks = (*record.blocks, replace(known.facts, changes=tuple(changes)))
         noted = replace(record, blocks=blocks, store=known.store or record.store)
         run_store.write_run(folder, noted)
 
     for message in measure_block(plan, block, note):
         _keep(message, plan.experiment, folder, progress)
-    return run_store.read_run(folder)
+    noted = run_store.read_run(folder)
+    finished = replace(noted.blocks[-1], finished=True)
+    record = replace(noted, blocks=(*noted.blocks[:-1], finished))
+    run_store.write_run(folder, record)
+    return record
 
 
 def _keep(message: Message, experiment: Experiment, folder: Path, progress: Progress) -> None:
@@ -137,38 +186,12 @@ def _close(folder: Path, record: RunRecord, status: RunStatus, stopped_by: str |
         record,
         status=status,
         finished_at=run_store.utc_now(),
-        findings=tuple(_findings(folder, record)),
+        findings=tuple(findings_of(folder, record)),
     )
     run_store.write_run(folder, record)
     if status == "finished":
         run_store.point_latest(folder)
     return Outcome(folder, record, stopped_by)
-
-
-def _findings(folder: Path, record: RunRecord) -> Iterator[Finding]:
-    experiment = record.experiment
-    slices: dict[tuple[str, str], dict[tuple[int, int], SliceRecord]] = defaultdict(dict)
-    for each in run_store.read_slices(folder, _ignore):
-        # A later attempt of a round takes the place of an earlier one.
-        slices[each.phase, each.arm][each.block, each.round] = each
-    trials: dict[tuple[str, str], list[RevocationRecord]] = defaultdict(list)
-    for trial in run_store.read_revocations(folder, _ignore):
-        trials[trial.phase, trial.arm].append(trial)
-    yield from checks.run_findings(record)
-    for phase in experiment.phases:
-        of_phase = {
-            arm.name: list(slices[phase.name, arm.name].values()) for arm in experiment.arms
-        }
-        yield from checks.disturbance_findings(phase, of_phase, os.cpu_count() or 1)
-        for arm, measured in of_phase.items():
-            yield from checks.phase_findings(phase, arm, measured, record.placement)
-            yield from checks.search_findings(phase, arm, measured)
-            tried = trials[phase.name, arm]
-            yield from checks.revocation_findings(phase, arm, tried, measured)
-
-
-def _ignore(_line: str) -> None:
-    """What cannot be read back was reported when it was written, or will be by the report."""
 
 
 @contextmanager

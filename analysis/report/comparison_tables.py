@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from analysis.compare import Comparison, headline_pair, pairs
+from analysis.compare import Comparison, pairs
 from analysis.report.numbers_tables import of_endpoint
 from analysis.report.summary import Summary
 from analysis.report.tables import NOTHING, Table
@@ -31,7 +31,7 @@ def comparison_tables(summary: Summary) -> Iterator[Table]:
 def _tables_by_pair(summary: Summary, floors: _Floors) -> Iterator[Table]:
     """The pairs without the reference are folded."""
     experiment = summary.reading.experiment
-    headline = headline_pair(experiment)
+    headline = experiment.headline_pair()
     for pair in sorted(pairs(experiment), key=lambda pair: pair != headline):
         mine = [c for c in summary.comparisons if (c.reference, c.candidate) == pair]
         rows = tuple(

@@ -12,7 +12,7 @@ from analysis.report.numbers_tables import key_table, result_tables
 from analysis.report.sentences import placement_sentence, sentences
 from analysis.report.summary import RunVerdict, Summary
 from analysis.report.tables import Table, arms_table, environment_table
-from loadtests.model import Finding
+from loadtests.model import Finding, RunRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def content_of(summary: Summary) -> Content:
         verdict=summary.verdict,
         sentences=(*_doubts(summary), *sentences(summary)),
         placement=placement_sentence(summary.reading.run.placement),
-        remarks=(*_repeats(summary), *left_out),
+        remarks=(*_length(summary.reading.run), *_repeats(summary), *left_out),
         gates=gate_table(summary.gates),
         arms=arms_table(summary),
         key_results=key_table(summary),
@@ -65,6 +65,13 @@ def _doubts(summary: Summary) -> tuple[str, ...]:
         return ()
     names = ", ".join(dict.fromkeys(finding.name for finding in broken))
     return (f"Do not quote these numbers ({names}): {broken[0].message}.",)
+
+
+def _length(run: RunRecord) -> tuple[str, ...]:
+    if run.length is None or run.experiment.precision is None:
+        return ()
+    sentence = run.length.sentence(run.experiment.precision.half_width)
+    return (f"Measured until it was precise enough, {len(run.blocks)} blocks: {sentence}.",)
 
 
 def _repeats(summary: Summary) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analysis.compare import Comparison, headline_pair
+from analysis.compare import Comparison
 from analysis.report.numbers_tables import BROWSED
 from analysis.report.summary import Summary
 from analysis.results import Result
@@ -17,7 +17,7 @@ USUAL_TOKEN_LIFE_S = 900.0
 
 def sentences(summary: Summary) -> tuple[str, ...]:
     """What the run says of its headline pair; nothing for a run that compares no two arms."""
-    pair = headline_pair(summary.reading.experiment)
+    pair = summary.reading.experiment.headline_pair()
     if pair is None:
         return ()
     return (

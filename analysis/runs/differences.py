@@ -17,7 +17,7 @@ Facts = dict[str, object]
 _MACHINE = ("cpu_model", "cpu_count", "governor", "system", "machine", "python")
 _LIBRARY = "lib_"
 # How long a run lasts, how it is named and how it is judged change no single value.
-_MAY_DIFFER = frozenset({"blocks", "name", "question", "gates"})
+_MAY_DIFFER = frozenset({"blocks", "name", "question", "gates", "precision"})
 _NOT_RECORDED = "not recorded"
 _ABSENT = "absent"
 

@@ -4,6 +4,7 @@ Thresholds stand beside their reason. A finding about an arm in a phase is judge
 slices together, so that one odd second does not condemn a run.
 """
 
+from loadtests.checks.clocks import clock_findings
 from loadtests.checks.measures import (
     disturbance,
     error_rate,
@@ -31,6 +32,7 @@ from loadtests.checks.searches import (
 )
 
 __all__ = [
+    "clock_findings",
     "disturbance",
     "disturbance_findings",
     "error_rate",

@@ -44,13 +44,26 @@ def is_success(outcome: str) -> bool:
 
 
 def server_busy(slices: Sequence[SliceRecord], placement: Placement) -> float | None:
-    """CPU spent ÷ CPU there was for the servers (with the store, where it shares their CPUs)."""
+    """CPU spent ÷ CPU there was for the servers (with the store, where it shares their CPUs).
+
+    Time that the host of this machine took was not there: steal is taken to be spread evenly over
+    the CPUs that the run uses. None where a clock cannot be read.
+    """
     if any(s.cpu_s.server is None or s.cpu_s.store is None for s in slices):
         return None
     shares = bool(set(placement.server_cpus) & set(placement.store_cpus))
     spent_s = sum((s.cpu_s.server or 0) + (shares and (s.cpu_s.store or 0)) for s in slices)
     cpus = min(slices[0].replicas, len(placement.server_cpus) or slices[0].replicas)
-    return spent_s / (cpus * sum(s.drained_after_s for s in slices))
+    used = {*placement.server_cpus, *placement.store_cpus, *placement.generator_cpus}
+    stolen_s = sum(s.steal_s or 0.0 for s in slices) * cpus / max(cpus, len(used))
+    return spent_s / (cpus * sum(s.drained_after_s for s in slices) - stolen_s)
+
+
+def store_busy(slices: Sequence[SliceRecord]) -> float | None:
+    """Of one core: a store answers on one thread, however many CPUs there are."""
+    if any(s.cpu_s.store is None for s in slices):
+        return None
+    return sum(s.cpu_s.store or 0.0 for s in slices) / sum(s.drained_after_s for s in slices)
 
 
 def generator_busy(slices: Sequence[SliceRecord]) -> float:

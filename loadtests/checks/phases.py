@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+from loadtests.checks.books import book_findings, contradictions
 from loadtests.checks.measures import (
     error_rate,
     generator_busy,
     is_disturbed,
     merged,
     server_busy,
+    store_busy,
 )
 from loadtests.checks.rules import (
+    AT_CPU_LIMIT,
+    BOOKKEEPING,
     CAPACITY_NOT_REACHED,
     DISPATCH_LAG,
     DISTURBED,
@@ -23,12 +27,15 @@ from loadtests.checks.rules import (
     SATURATED,
     UNSENT,
 )
+from loadtests.checks.trend import trend_findings
 from loadtests.model import Finding, Phase, Placement, SliceRecord
 
 # Beyond this the generator queues requests itself and its own wait shows in every latency.
 GENERATOR_BUSY_LIMIT = 0.85
 # Below this something else than the servers was the limit, so it was no capacity.
 CAPACITY_BUSY_MINIMUM = 0.90
+# As much as counts as capacity: beyond it a queue grows with the length of the slice.
+CPU_LIMIT = CAPACITY_BUSY_MINIMUM
 # What an honest service may lose; more means that errors, not requests, were measured.
 ERROR_RATE_LIMIT = 0.001
 # An open loop that misses its rate measured another load than it says.
@@ -44,8 +51,8 @@ def slice_findings(record: SliceRecord, phase: Phase) -> tuple[str, ...]:
         (record.unsent > 0, UNSENT),
         (record.pool_exhausted > 0, POOL_EXHAUSTED),
         (error_rate([record]) > ERROR_RATE_LIMIT, ERRORS),
-        (phase.kind in {"capacity", "slo"} and generator_busy([record]) >= GENERATOR_BUSY_LIMIT,
-         GENERATOR_SATURATED),
+        (generator_busy([record]) >= GENERATOR_BUSY_LIMIT, GENERATOR_SATURATED),
+        (bool(contradictions(record)), BOOKKEEPING),
     ]  # fmt: skip
     return tuple(rule.name for broken, rule in rules if broken)
 
@@ -61,7 +68,11 @@ def phase_findings(
         return []
     findings = [
         *_load_findings(phase, arm, slices),
+        *_generator_findings(phase, arm, slices),
         *_capacity_findings(phase, arm, slices, placement),
+        *_limit_findings(phase, arm, slices, placement),
+        *book_findings(phase, arm, slices),
+        *trend_findings(phase, arm, slices),
     ]
     rate = error_rate(slices)
     if rate > ERROR_RATE_LIMIT:
@@ -112,16 +123,30 @@ def _pace_findings(phase: Phase, arm: str, slices: Sequence[SliceRecord]) -> lis
     return findings
 
 
+def _generator_findings(phase: Phase, arm: str, slices: Sequence[SliceRecord]) -> list[Finding]:
+    busy = generator_busy(slices)
+    if busy < GENERATOR_BUSY_LIMIT:
+        return []
+    return [GENERATOR_SATURATED.found(arm, phase.name, f"{busy:.0%} of its core")]
+
+
 def _capacity_findings(
     phase: Phase, arm: str, slices: Sequence[SliceRecord], placement: Placement
 ) -> list[Finding]:
-    if phase.kind != "capacity":
+    busy = server_busy(slices, placement)
+    if phase.kind != "capacity" or busy is None or busy >= CAPACITY_BUSY_MINIMUM:
         return []
-    findings = []
-    generator = generator_busy(slices)
-    if generator >= GENERATOR_BUSY_LIMIT:
-        findings.append(GENERATOR_SATURATED.found(arm, phase.name, f"{generator:.0%} of its core"))
-    servers = server_busy(slices, placement)
-    if servers is not None and servers < CAPACITY_BUSY_MINIMUM:
-        findings.append(CAPACITY_NOT_REACHED.found(arm, phase.name, f"{servers:.0%} busy"))
-    return findings
+    return [CAPACITY_NOT_REACHED.found(arm, phase.name, f"{busy:.0%} busy")]
+
+
+def _limit_findings(
+    phase: Phase, arm: str, slices: Sequence[SliceRecord], placement: Placement
+) -> list[Finding]:
+    if phase.kind != "latency":
+        return []
+    busy = {"servers": server_busy(slices, placement), "store": store_busy(slices)}
+    return [
+        AT_CPU_LIMIT.found(arm, phase.name, f"{what} {share:.0%} busy")
+        for what, share in busy.items()
+        if share is not None and share >= CPU_LIMIT
+    ]

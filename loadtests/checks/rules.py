@@ -111,3 +111,46 @@ TRIALS_LOST = Rule(
     "revocation trials told nothing: not begun, not acknowledged, or answered by errors only",
     "look at the servers' log; the remaining trials stand",
 )
+AT_CPU_LIMIT = Rule(
+    "at_cpu_limit",
+    "invalid",
+    "servers or store were at their CPU limit during a latency phase, where waiting grows for as "
+    "long as a slice lasts",
+    "lower the phase's rate, or give the servers more CPUs",
+)
+BOOKKEEPING = Rule(
+    "bookkeeping",
+    "invalid",
+    "the generator's own counts contradict each other",
+    "this is a defect of the generator: do not use these numbers",
+)
+TREND = Rule(
+    "trend",
+    "warning",
+    "the cost of a request changed in the course of the phase",
+    "raise `warm_up_s` where it fell; where it rose, something fills up: look at the store",
+)
+ENVIRONMENT_CHANGED = Rule(
+    "environment_changed",
+    "invalid",
+    "the machine or its software was not the same in every block",
+    "leave the machine alone while a run measures, and measure again",
+)
+FREQUENCY_CHANGED = Rule(
+    "frequency_changed",
+    "warning",
+    "the servers' CPUs ran at another clock for some arms or blocks",
+    "set the governor to `performance`, or fix the clock, and measure again",
+)
+THROTTLED = Rule(
+    "throttled",
+    "warning",
+    "heat held CPUs back",
+    "let the machine cool, or give it air, and measure again",
+)
+PRECISION_NOT_REACHED = Rule(
+    "precision_not_reached",
+    "warning",
+    "the time was up before every asked comparison was as narrow as asked",
+    "raise `max_minutes`, or ask for less `precision`",
+)

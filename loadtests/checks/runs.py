@@ -4,13 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from loadtests.checks.rules import IMPOSSIBLE, SHARED_STORE, UNPINNED
+from loadtests.checks.rules import (
+    ENVIRONMENT_CHANGED,
+    IMPOSSIBLE,
+    PRECISION_NOT_REACHED,
+    SHARED_STORE,
+    UNPINNED,
+)
 from loadtests.model import BlockFacts, Finding, Placement, RunRecord, StoreInfo
 
 
 def run_findings(run: RunRecord) -> list[Finding]:
-    """What a run's circumstances say before anything is measured."""
-    return [*_circumstances(run.store, run.placement), *_impossible_arms(run.blocks)]
+    """What a run's circumstances say, and how it ended."""
+    return [
+        *_circumstances(run.store, run.placement),
+        *_impossible_arms(run.blocks),
+        *_changes(run.blocks),
+        *_length(run),
+    ]
+
+
+def _changes(blocks: Sequence[BlockFacts]) -> list[Finding]:
+    changed = {change: block.block for block in reversed(blocks) for change in block.changes}
+    if not changed:
+        return []
+    said = (f"{change} (from block {block})" for change, block in changed.items())
+    return [ENVIRONMENT_CHANGED.found(None, None, "; ".join(said))]
+
+
+def _length(run: RunRecord) -> list[Finding]:
+    if run.length is None or run.length.ended_by != "cap" or run.experiment.precision is None:
+        return []
+    said = run.length.sentence(run.experiment.precision.half_width)
+    return [PRECISION_NOT_REACHED.found(None, None, said)]
 
 
 def _impossible_arms(blocks: Sequence[BlockFacts]) -> list[Finding]:

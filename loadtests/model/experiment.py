@@ -14,6 +14,8 @@ Carrier = Literal["bearer", "cookie"]
 Setting = str | int | float | bool
 
 CONTROL_SUFFIX = "#2"
+# The strategy that checks nothing.
+COST_FLOOR = "none"
 
 
 class ConfigurationError(Exception):
@@ -80,8 +82,24 @@ class Phase:
 
 
 @dataclass(frozen=True, slots=True)
+class Precision:
+    """How narrow comparisons are asked to be, and how long that may take.
+
+    `half_width` of the interval of a ratio: 0.03 for ± 3%. `comparisons` are terms
+    (ARM.PHASE.METRIC, see gates), each meant as a ratio to the reference.
+    """
+
+    half_width: float
+    max_minutes: float
+    comparisons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Experiment:
-    """What a TOML file asks for. `arms` holds the control too, named `<arm>#2`."""
+    """What a TOML file asks for. `arms` holds the control too, named `<arm>#2`.
+
+    `blocks` are the fewest where a `precision` is asked for.
+    """
 
     name: str
     question: str
@@ -98,12 +116,22 @@ class Experiment:
     server: Mapping[str, Setting] = field(default_factory=dict)
     max_server_cpus: int | None = None
     gates: tuple[str, ...] = ()
+    precision: Precision | None = None
 
     def arm(self, name: str) -> Arm:
         return next(arm for arm in self.arms if arm.name == name)
 
     def phase(self, name: str) -> Phase:
         return next(phase for phase in self.phases if phase.name == name)
+
+    def headline_pair(self) -> tuple[str, str] | None:
+        """The pair that answers the question: the reference and its first rival. The arm that
+        checks nothing is a floor, not a rival. None when there is one arm."""
+        arms = [arm for arm in self.arms if not arm.is_control]
+        rivals = [arm.name for arm in arms if arm.strategy != COST_FLOOR]
+        names = rivals if len(rivals) > 1 else [arm.name for arm in arms]
+        names.sort(key=lambda name: name != self.reference)
+        return (names[0], names[1]) if len(names) > 1 else None
 
 
 @dataclass(frozen=True, slots=True)

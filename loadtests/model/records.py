@@ -46,13 +46,24 @@ class WireBytes:
 
 
 @dataclass(frozen=True, slots=True)
+class Books:
+    """Requests since a slice was opened, its guard included, counted in three places: as they
+    were sent, as they ended (answered or failed), and those still under way after the drain."""
+
+    sent: int
+    ended: int
+    in_flight: int
+
+
+@dataclass(frozen=True, slots=True)
 class SliceRecord:
     """A line of slices.jsonl: one slice as measured.
 
     `duration_s` is the recorded time, `drained_after_s` the time until the last answer, both
     from `started_s`; `completed` counts every request completed in [start, drained], also those
     sent in the guard, and is what CPU and bytes divide by. `offered` counts the due requests of
-    an open loop, `pool_exhausted` those that found no idle user.
+    an open loop, `pool_exhausted` those that found no idle user. `cpu_mhz` is the clock of the
+    servers' CPUs and `throttled` how often heat held a CPU back; null where not readable.
     """
 
     block: int
@@ -75,6 +86,9 @@ class SliceRecord:
     steal_s: float | None
     foreign_cpu_s: float | None
     wire_bytes: WireBytes
+    books: Books | None = None
+    cpu_mhz: float | None = None
+    throttled: int | None = None
     findings: tuple[str, ...] = ()
     schema: int = SCHEMA
 

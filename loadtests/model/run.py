@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -55,10 +56,37 @@ class ArmFacts:
 
 @dataclass(frozen=True, slots=True)
 class BlockFacts:
-    """What stands in run.json for a block."""
+    """What stands in run.json for a block. `finished`: every slice of it was walked.
+
+    `changes` says how the environment differed from the run's, a line each.
+    """
 
     block: int
     arms: Mapping[str, ArmFacts]
+    finished: bool = False
+    changes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """What ended a run that was to last until its comparisons were narrow.
+
+    `half_widths` by comparison, of the interval of its ratio; None where there was none.
+    """
+
+    ended_by: Literal["precision", "cap"]
+    half_widths: Mapping[str, float | None]
+
+    def sentence(self, asked: float) -> str:
+        """Whether every comparison is within the half-width asked for, or which are not."""
+        wide = [
+            f"{name} ± {_percent(width)}"
+            for name, width in self.half_widths.items()
+            if width is None or width > asked
+        ]
+        if not wide:
+            return f"every comparison asked for is within ± {_percent(asked)}"
+        return f"not within ± {_percent(asked)} when the time was up: {', '.join(wide)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +102,10 @@ class StoreInfo:
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """run.json: everything about a run but its slices and trials."""
+    """run.json: everything about a run but its slices and trials.
+
+    `source_digest` is of the code that measures and is measured: a run resumes only with the same.
+    """
 
     experiment: Experiment
     seed: int
@@ -87,4 +118,12 @@ class RunRecord:
     store: StoreInfo
     blocks: tuple[BlockFacts, ...] = ()
     findings: tuple[Finding, ...] = ()
+    source_digest: str | None = None
+    resumed_at: tuple[str, ...] = ()
+    length: Length | None = None
     schema: int = SCHEMA
+
+
+def _percent(half_width: float | None) -> str:
+    """Rounded up to a tenth, so that what is said is true."""
+    return "unknown" if half_width is None else f"{math.ceil(half_width * 1000 - 1e-6) / 10:g}%"

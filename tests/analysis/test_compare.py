@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from analysis.cells import Cell
-from analysis.compare import comparisons_of, floors_of, headline_pair, pairs
+from analysis.compare import comparisons_of, floors_of, pairs
 from analysis.metrics import METRICS, named
 from analysis.reading import Reading, read
 from analysis.results import Result, results_of
@@ -90,11 +90,11 @@ def test_every_pair_once_and_the_reference_first() -> None:
 
 
 def test_the_cost_floor_is_no_rival() -> None:
-    assert headline_pair(an_experiment()) == ("session_redis", "jwt_hs256")
-    assert headline_pair(an_experiment(reference="none")) == ("session_redis", "jwt_hs256")
+    assert an_experiment().headline_pair() == ("session_redis", "jwt_hs256")
+    assert an_experiment(reference="none").headline_pair() == ("session_redis", "jwt_hs256")
     two = an_experiment(arms=(an_arm("none"), an_arm("jwt_hs256")), reference="none")
-    assert headline_pair(two) == ("none", "jwt_hs256")
-    assert headline_pair(an_experiment(arms=(an_arm("none"),))) is None
+    assert two.headline_pair() == ("none", "jwt_hs256")
+    assert an_experiment(arms=(an_arm("none"),)).headline_pair() is None
 
 
 def test_never_refused_is_null_and_cites_the_law(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from loadtests.checks import (
     slice_findings,
 )
 from loadtests.histogram import Histogram
-from loadtests.model import CpuSeconds, Finding, Phase, Placement, SliceRecord, StoreInfo
+from loadtests.model import Books, CpuSeconds, Finding, Phase, Placement, SliceRecord, StoreInfo
 from tests.builders import a_phase, a_run, a_slice, a_trial, an_endpoint, with_impossible
 
 TWO_CPUS = Placement((0,), (0,), (1,))
@@ -34,13 +34,16 @@ PER_SLICE = REVOCATION.trials.per_slice if REVOCATION.trials else 0
 def a_busy(**changes: Any) -> SliceRecord:
     """A second in which nothing is wrong with a capacity slice."""
     cpu_s = CpuSeconds(server=0.80, store=0.15, generator=0.5)
-    good = a_slice(drained_after_s=1.0, duration_s=1.0, cpu_s=cpu_s)
+    # 32 users are always at it: 300 requests of 0.11 s in the mean.
+    endpoints = {"GET /me": an_endpoint({"200": 300}, p50_ms=94.0)}
+    good = a_slice(drained_after_s=1.0, duration_s=1.0, cpu_s=cpu_s, endpoints=endpoints)
     return dataclasses.replace(good, **changes)
 
 
 def a_paced(offered: int = 1000, **changes: Any) -> SliceRecord:
     """A second in which nothing is wrong with a slice of 1,000 req/s."""
-    return a_busy(phase=LATENCY.name, load=LATENCY.load, offered=offered, **changes)
+    half_busy = {"cpu_s": spent(0.40, 0.08)} | changes
+    return a_busy(phase=LATENCY.name, load=LATENCY.load, offered=offered, **half_busy)
 
 
 def names(phase: Phase, *slices: SliceRecord, placement: Placement = TWO_CPUS) -> list[str]:
@@ -76,10 +79,12 @@ def test_nothing_is_said_of_no_slices() -> None:
     [
         (CAPACITY, a_busy(cpu_s=spent(0.80, 0.15, 0.849)), []),
         (CAPACITY, a_busy(cpu_s=spent(0.80, 0.15, 0.850)), ["generator_saturated"]),
-        (LATENCY, a_paced(cpu_s=spent(0.80, 0.15, 0.990)), []),
+        (LATENCY, a_paced(cpu_s=spent(0.40, 0.08, 0.850)), ["generator_saturated"]),
         (CAPACITY, a_busy(cpu_s=spent(0.80, 0.10)), []),
         (CAPACITY, a_busy(cpu_s=spent(0.80, 0.099)), ["capacity_not_reached"]),
         (LATENCY, a_paced(cpu_s=spent(0.10, 0.01)), []),
+        (LATENCY, a_paced(cpu_s=spent(0.80, 0.099)), []),
+        (LATENCY, a_paced(cpu_s=spent(0.80, 0.10)), ["at_cpu_limit"]),
         (CAPACITY, a_busy(unsent=1), ["unsent_requests"]),
         (CAPACITY, a_busy(pool_exhausted=1), ["pool_exhausted"]),
         (LATENCY, a_paced(unsent=3, pool_exhausted=3), ["unsent_requests", "pool_exhausted"]),
@@ -117,7 +122,8 @@ def test_the_relative_tolerance_of_the_rate_rules_over_many_slices() -> None:
     ],
 )
 def test_errors(outcomes: dict[str, int], share: float, *, found: bool) -> None:
-    record = a_busy(endpoints={"GET /me": an_endpoint(outcomes)})
+    # At 1,000 a second 32 users wait 32 ms each.
+    record = a_busy(endpoints={"GET /me": an_endpoint(outcomes, p50_ms=28.2)})
     assert error_rate([record]) == pytest.approx(share)
     assert names(CAPACITY, record) == (["errors"] if found else [])
     assert slice_findings(record, CAPACITY) == (("errors",) if found else ())
@@ -141,7 +147,8 @@ def test_a_slice_line_names_what_is_wrong_with_it() -> None:
     record = a_busy(unsent=1, pool_exhausted=2, cpu_s=spent(0.8, 0.1, 0.9))
     expected = ("unsent_requests", "pool_exhausted", "generator_saturated")
     assert slice_findings(record, CAPACITY) == expected
-    assert slice_findings(record, LATENCY) == expected[:2]
+    lost = dataclasses.replace(record, books=Books(sent=9, ended=7, in_flight=1))
+    assert slice_findings(lost, CAPACITY) == (*expected, "bookkeeping")
 
 
 @pytest.mark.parametrize(
@@ -268,5 +275,21 @@ def test_trials_without_a_line_are_missed() -> None:
 def test_every_finding_has_advice() -> None:
     known = [each for each in vars(rules).values() if isinstance(each, rules.Rule)]
     found: list[Finding] = [rule.found("none", "capacity", "") for rule in known]
-    assert len({each.name for each in found}) == len(found) == 15
+    assert len({each.name for each in found}) == len(found) == 22
     assert all(each.message and each.advice for each in found)
+
+
+def test_a_store_with_a_core_of_its_own_has_a_limit_of_its_own() -> None:
+    """It answers on one thread: the servers' CPUs do not help it."""
+    at_limit = a_paced(cpu_s=spent(server=0.9, store=0.9))
+    (found,) = phase_findings(LATENCY, "none", [at_limit], FOUR_CPUS)
+    assert (found.name, found.severity) == ("at_cpu_limit", "invalid")
+    assert found.message.endswith(": store 90% busy")
+
+
+def test_what_the_host_took_the_servers_could_not_have() -> None:
+    """Of 0.2 s stolen from two CPUs half was the servers' share: 0.81 of 0.9 s."""
+    stolen = a_busy(cpu_s=spent(0.70, 0.1101), steal_s=0.2)
+    assert server_busy([stolen], TWO_CPUS) == pytest.approx(0.9, abs=1e-3)
+    assert names(CAPACITY, stolen) == []
+    assert names(CAPACITY, a_busy(cpu_s=spent(0.70, 0.11))) == ["capacity_not_reached"]

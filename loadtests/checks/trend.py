@@ -1,0 +1,60 @@
+"""Findings about a phase in which the cost of a request did not stay what it was. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from statistics import mean, stdev
+
+from scipy.special import stdtrit
+
+from loadtests.checks.rules import TREND
+from loadtests.model import Finding, Phase, SliceRecord
+from loadtests.saturation import slope
+
+# A run looks at dozens of arms and phases; at 95% one in twenty would have a trend by chance.
+CONFIDENCE = 0.99
+# Less is below what comparisons tell apart, and interleaving spreads it over all arms.
+CHANGE_LIMIT = math.log(1.05)
+ROUNDS_FOR_A_TREND = 3
+BLOCKS_FOR_A_TREND = 3
+
+
+def trend_findings(phase: Phase, arm: str, slices: Sequence[SliceRecord]) -> list[Finding]:
+    """CPU of servers and store a request, its logarithm against the round, one line fitted a
+    block; a finding when the lines' change over the phase is beyond 5% and no accident."""
+    changes = [change for change in _changes(slices) if change is not None]
+    if len(changes) < BLOCKS_FOR_A_TREND:
+        return []
+    middle = mean(changes)
+    reach = float(stdtrit(len(changes) - 1, (1 + CONFIDENCE) / 2))
+    half_width = reach * stdev(changes) / math.sqrt(len(changes))
+    if abs(middle) <= max(CHANGE_LIMIT, half_width):
+        return []
+    return [TREND.found(arm, phase.name, f"{math.expm1(middle):+.0%} from first to last round")]
+
+
+def _changes(slices: Sequence[SliceRecord]) -> list[float | None]:
+    """By block, the fitted change of ln(cost) from its first round to its last."""
+    by_block: dict[int, list[SliceRecord]] = defaultdict(list)
+    for record in slices:
+        by_block[record.block].append(record)
+    return [_change(of_block) for of_block in by_block.values()]
+
+
+def _change(slices: Sequence[SliceRecord]) -> float | None:
+    costs = {record.round: _cost_s(record) for record in slices}
+    known = {number: cost for number, cost in costs.items() if cost}
+    if len(known) < ROUNDS_FOR_A_TREND:
+        return None
+    rounds = [float(number) for number in known]
+    steps = max(rounds) - min(rounds)
+    return steps * slope(rounds, [math.log(cost) for cost in known.values()])
+
+
+def _cost_s(record: SliceRecord) -> float | None:
+    server_s, store_s = record.cpu_s.server, record.cpu_s.store
+    if server_s is None or store_s is None or not record.completed:
+        return None
+    return (server_s + store_s) / record.completed

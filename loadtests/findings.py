@@ -1,0 +1,46 @@
+"""A run folder -> its findings: what was measured is read back and every check is asked."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from loadtests import checks, run_store
+from loadtests.model import Finding, RevocationRecord, RunRecord, SliceRecord
+
+
+def findings_of(folder: Path, run: RunRecord) -> Iterator[Finding]:
+    slices, trials = _slices(folder), _trials(folder)
+    yield from checks.run_findings(run)
+    for phase in run.experiment.phases:
+        by_arm = {
+            arm.name: list(slices[phase.name, arm.name].values()) for arm in run.experiment.arms
+        }
+        yield from checks.disturbance_findings(phase, by_arm, os.cpu_count() or 1)
+        yield from checks.clock_findings(phase, by_arm)
+        for arm, measured in by_arm.items():
+            yield from checks.phase_findings(phase, arm, measured, run.placement)
+            yield from checks.search_findings(phase, arm, measured)
+            tried = trials[phase.name, arm]
+            yield from checks.revocation_findings(phase, arm, tried, measured)
+
+
+def _slices(folder: Path) -> dict[tuple[str, str], dict[tuple[int, int], SliceRecord]]:
+    """By phase and arm, then by block and round: a later attempt takes an earlier one's place."""
+    slices: dict[tuple[str, str], dict[tuple[int, int], SliceRecord]] = defaultdict(dict)
+    for each in run_store.read_slices(folder, _ignore):
+        slices[each.phase, each.arm][each.block, each.round] = each
+    return slices
+
+
+def _trials(folder: Path) -> dict[tuple[str, str], list[RevocationRecord]]:
+    trials: dict[tuple[str, str], list[RevocationRecord]] = defaultdict(list)
+    for trial in run_store.read_revocations(folder, _ignore):
+        trials[trial.phase, trial.arm].append(trial)
+    return trials
+
+
+def _ignore(_line: str) -> None:
+    """What cannot be read back was reported when it was written, or will be by the report."""
