@@ -7,14 +7,14 @@ import sys
 
 import gevent
 
+from loadtests import locust_statistics
 from loadtests.client import Watchdog
 from loadtests.lifeline import Lifeline
 from loadtests.messages import LINES_FD_VARIABLE, Message, Order, message_line, parse_order
 from loadtests.placement import pin
-from loadtests.recorder import Stamp
 from loadtests.stage import Stage
 from loadtests.user import LocustEnvironment, SimulatedUser
-from loadtests.visitor import Visitor, describe, owned
+from loadtests.visitor import Visitor, owned
 from loadtests.walk import Walk
 
 _POLL_S = 0.01
@@ -30,7 +30,7 @@ def follow(environment: LocustEnvironment) -> None:
     order = parse_order(_read_line())
     environment.lifeline = Lifeline()
     pin(os.getpid(), order.placement.generator_cpus)
-    cast_of_users = Cast(environment, order)
+    cast_of_users = Cast(order)
     environment.attend = cast_of_users.attend
     environment.events.test_start.add_listener(
         lambda **_: gevent.spawn(_walk, environment, order, cast_of_users)
@@ -40,9 +40,8 @@ def follow(environment: LocustEnvironment) -> None:
 class Cast:
     """The users of a block: each has a visitor at every arm and turns to one of them."""
 
-    def __init__(self, environment: LocustEnvironment, order: Order) -> None:
+    def __init__(self, order: Order) -> None:
         self.stage = Stage()
-        self._environment = environment
         self._order = order
         self._watchdog = Watchdog(order.experiment.request_timeout_s)
         self._users: list[SimulatedUser] = []
@@ -71,19 +70,21 @@ class Cast:
             password=self._order.password,
             population=experiment.population,
             watchdog=self._watchdog,
-            record=self._record,
+            # All that a request costs here; sums are made of stamps once nothing runs.
+            record=self.stage.stamps.append,
         )
-
-    def _record(self, stamp: Stamp) -> None:
-        self.stage.stamps.append(stamp)
-        self._environment.events.request.fire(**describe(stamp))
 
 
 def _walk(environment: LocustEnvironment, order: Order, users: Cast) -> None:
+    def emit(message: Message) -> None:
+        if message.slice is not None:
+            locust_statistics.tell(environment.stats, users.stage.stamps)
+        _emit(message)
+
     while users.stage.waiting < order.experiment.pool_users:
         gevent.sleep(_POLL_S)
     try:
-        Walk(order, users.stage, users.turn_to, _emit).run()
+        Walk(order, users.stage, users.turn_to, emit).run()
     finally:
         # Also when it fails: the starter then sees the lines end early, and shows the log.
         environment.runner.quit()
