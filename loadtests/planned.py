@@ -12,6 +12,7 @@ from loadtests.client import Watchdog
 from loadtests.lifeline import Lifeline
 from loadtests.messages import LINES_FD_VARIABLE, Message, Order, message_line, parse_order
 from loadtests.placement import pin
+from loadtests.player import Player
 from loadtests.stage import Stage
 from loadtests.user import LocustEnvironment, SimulatedUser
 from loadtests.visitor import Visitor, owned
@@ -84,7 +85,7 @@ def _walk(environment: LocustEnvironment, order: Order, users: Cast) -> None:
     while users.stage.waiting < order.experiment.pool_users:
         gevent.sleep(_POLL_S)
     try:
-        Walk(order, users.stage, users.turn_to, emit).run()
+        Walk(order, Player(order, users.stage, users.turn_to), emit).run()
     finally:
         # Also when it fails: the starter then sees the lines end early, and shows the log.
         environment.runner.quit()

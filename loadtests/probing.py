@@ -5,15 +5,11 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 from loadtests.checks import meets
-from loadtests.dispatcher import Dispatcher
 from loadtests.model import Experiment, Load, Phase, PlannedSlice, SliceRecord
-from loadtests.pacing import due_times_ns
 from loadtests.saturation import LOOK_EVERY_S, Look, SaturationWatch
 from loadtests.search import Answer
-from loadtests.stage import Stage
 
 _NS_PER_S = 1_000_000_000
 
@@ -52,29 +48,7 @@ class Searches:
                 self._answers[record.phase, record.arm].append(answer)
 
 
-def slice_dues_ns(phase: Phase, load: Load, times_ns: tuple[int, int, int], seed: int) -> list[int]:
-    """Due times from the guard's begin to the end of the slice; `times_ns`: guard, start, end.
-
-    The guard of a probe has half its rate: servers that come from a pause answer the first
-    requests slowly, and near their limit they would carry that queue through the whole probe.
-    """
-    guard_ns, start_ns, end_ns = times_ns
-    if phase.search is None or load.rate_rps is None:
-        return due_times_ns(load, guard_ns, end_ns, seed)
-    half = replace(load, rate_rps=load.rate_rps / 2)
-    # A seed of its own, or the guard would repeat the pattern of the probe.
-    warming_ns = due_times_ns(half, guard_ns, start_ns, seed + 1)
-    return warming_ns + due_times_ns(load, start_ns, end_ns, seed)
-
-
-def await_end(
-    stage: Stage,
-    dispatcher: Dispatcher,
-    phase: Phase,
-    load: Load,
-    end_ns: int,
-    wait: Wait,
-) -> int:
+def await_end(look: Callable[[], Look], phase: Phase, load: Load, end_ns: int, wait: Wait) -> int:
     """Waits until `end_ns`; a probe that saturates its servers ends before. Returns when, in ns."""
     if phase.search is None or load.rate_rps is None:
         wait(end_ns)
@@ -83,15 +57,7 @@ def await_end(
     step_ns = int(LOOK_EVERY_S * _NS_PER_S)
     while (now_ns := time.monotonic_ns()) < end_ns - step_ns:
         wait(now_ns + step_ns)
-        if watch.sees(_look(stage, dispatcher)):
+        if watch.sees(look()):
             return min(time.monotonic_ns(), end_ns)
     wait(end_ns)
     return end_ns
-
-
-def _look(stage: Stage, dispatcher: Dispatcher) -> Look:
-    """With n requests unanswered, the oldest of them has been due at least as long as the n-th
-    last, whatever the order of the answers."""
-    now_ns, unanswered = time.monotonic_ns(), stage.unanswered
-    lag_ns = now_ns - dispatcher.due_ns(unanswered) if unanswered else 0
-    return Look(now_ns / _NS_PER_S, unanswered, lag_ns / _NS_PER_S)

@@ -1,7 +1,7 @@
 """Walks a block's slices: guard, recorded time, drain, and what was measured meanwhile.
 
-Runs in the generator, in one greenlet beside the users. Nothing is written or collected during
-recorded time; both happen before the next guard.
+Runs in the generator, in one greenlet; the users are its crew's. Nothing is written or collected
+during recorded time; both happen before the next guard.
 """
 
 from __future__ import annotations
@@ -11,42 +11,33 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from itertools import groupby
 
-from loadtests import scenarios
 from loadtests.checks import is_disturbed
 from loadtests.checks.rules import SATURATED
-from loadtests.dispatcher import Dispatcher, new_alarm, wait_until
+from loadtests.crew import Crew, Part, Played
+from loadtests.dispatcher import new_alarm, wait_until
 from loadtests.messages import Message, Order
 from loadtests.meters import Meters, Reading
 from loadtests.model import Load, Phase, PlannedSlice, SliceRecord
-from loadtests.pacing import due_times_ns
-from loadtests.probing import Searches, await_end, slice_dues_ns
-from loadtests.recorder import Tally, tally
-from loadtests.stage import Drive, Stage
+from loadtests.probing import Searches, await_end
 from loadtests.trials import run_trials
 
 _NS_PER_S = 1_000_000_000
-# From drawing due times to the first of them.
-LEAD_NS = 5_000_000
 
 Emit = Callable[[Message], None]
-Turn = Callable[[str], None]
 
 
 class Walk:
-    """`turn_to` points every user at an arm; `emit` sends a message to the runner."""
+    """Conducts `crew`; `emit` sends a message to the runner."""
 
-    def __init__(self, order: Order, stage: Stage, turn_to: Turn, emit: Emit) -> None:
+    def __init__(self, order: Order, crew: Crew, emit: Emit) -> None:
         self._order = order
         self._experiment = order.experiment
-        self._stage = stage
-        self._turn_to = turn_to
+        self._crew = crew
         self._emit = emit
-        self._alarm = new_alarm()
-        self._dispatcher = Dispatcher(new_alarm(), stage.hand_out)
+        self._wait = partial(wait_until, new_alarm())
         self._repeats_left = order.experiment.max_repeats
         self._cpus = os.cpu_count() or 1
         # By phase and round: a later attempt of a round takes the place of an earlier one.
@@ -55,24 +46,13 @@ class Walk:
         self._meters = {target.arm: Meters(target, order) for target in order.targets}
 
     def run(self) -> None:
-        self._warm_up()
+        self._crew.rehearse()
         gc.collect()
         gc.freeze()
         gc.disable()
         for slices in _rounds(self._order.slices):
             self._walk_round(slices)
         self._emit(Message(done=True))
-
-    def _warm_up(self) -> None:
-        """Every user works at every arm, so that connections stand and code is warm."""
-        browse = scenarios.load("browse")
-        for arm in self._experiment.arms:
-            self._turn_to(arm.name)
-            self._stage.open(_drive(browse))
-            until_ns = time.monotonic_ns() + int(self._experiment.warm_up_s * _NS_PER_S)
-            self._stage.run_closed(self._experiment.pool_users, until_ns)
-            wait_until(self._alarm, until_ns)
-            self._stage.drain(self._experiment.request_timeout_s)
 
     def _walk_round(self, slices: Sequence[PlannedSlice]) -> None:
         """A round disturbed from outside is walked again while the block has repeats left.
@@ -97,7 +77,6 @@ class Walk:
         gc.collect()
         self._emit(Message(starting=planned))
         phase = self._experiment.phase(planned.phase)
-        self._turn_to(planned.arm)
         if phase.trials is not None:
             record = self._with_trials(planned, phase, attempt)
         else:
@@ -106,70 +85,47 @@ class Walk:
         return record
 
     def _plain(self, planned: PlannedSlice, phase: Phase, attempt: int) -> SliceRecord:
-        guard_ns = time.monotonic_ns() + LEAD_NS
-        start_ns = guard_ns + int(phase.guard_s * _NS_PER_S)
-        end_ns = start_ns + int(phase.slice_s * _NS_PER_S)
         load = self._searches.load(planned) or phase.load
-        dues_ns = slice_dues_ns(phase, load, (guard_ns, start_ns, end_ns), planned.seed)
-        self._start_load(load, phase.scenario, end_ns, dues_ns)
-        wait_until(self._alarm, start_ns)
-        before = self._meters[planned.arm].read()
-        planned_end_ns = end_ns
-        end_ns, unsent = self._end(phase, load, planned_end_ns)
-        after = self._meters[planned.arm].read()
-        measured = tally(
-            self._stage.stamps,
-            start_ns if load.is_open else before.at_ns,
-            end_ns,
-            by_due=load.is_open,
+        guard_ns = time.monotonic_ns() + self._crew.lead_ns
+        start_ns = guard_ns + int(phase.guard_s * _NS_PER_S)
+        part = Part(
+            planned,
+            attempt,
+            phase.scenario,
+            load,
+            guard_ns,
+            start_ns,
+            end_ns=start_ns + int(phase.slice_s * _NS_PER_S),
+            gentle_guard=phase.search is not None,
         )
-        record = self._record(planned, load, attempt, measured, before, after, end_ns)
+        self._crew.begin(part)
+        self._wait(start_ns)
+        before = self._meters[planned.arm].read()
+        end_ns = await_end(self._crew.look, phase, load, part.end_ns, self._wait)
+        self._crew.end(end_ns, give_up=end_ns < part.end_ns)
+        after = self._meters[planned.arm].read()
+        played = self._crew.sum_up(start_ns if load.is_open else before.at_ns, end_ns)
+        record = self._record(part, played, before, after, end_ns)
         if phase.kind == "capacity":
-            rate_rps = measured.recorded / record.duration_s
+            rate_rps = played.tally.recorded / record.duration_s
             self._capacity_rps[planned.arm][planned.phase, planned.round] = rate_rps
-        findings = (SATURATED.name,) if end_ns < planned_end_ns else ()
-        return replace(record, unsent=unsent, offered=record.offered + unsent, findings=findings)
-
-    def _end(self, phase: Phase, load: Load, planned_end_ns: int) -> tuple[int, int]:
-        """When the recorded time ended, in ns, and how many due requests have no outcome.
-
-        Of a probe that ends early what is under way is answered, what waits is given up.
-        """
-        wait, given_up = partial(wait_until, self._alarm), 0
-        end_ns = await_end(self._stage, self._dispatcher, phase, load, planned_end_ns, wait)
-        if end_ns < planned_end_ns:
-            self._dispatcher.stop(end_ns)
-            self._dispatcher.all_out.wait()
-            given_up = self._stage.give_up()
-        # The end and the last due times may wake a busy loop together, the end first.
-        self._dispatcher.all_out.wait()
-        return end_ns, given_up + self._stage.drain(self._experiment.request_timeout_s)
-
-    def _start_load(self, load: Load, scenario: str, until_ns: int, dues_ns: Sequence[int]) -> None:
-        self._stage.open(_drive(scenarios.load(scenario)))
-        if load.is_open:
-            self._dispatcher.start(dues_ns)
-        else:
-            self._stage.run_closed(load.users or 1, until_ns)
+        return record
 
     def _with_trials(self, planned: PlannedSlice, phase: Phase, attempt: int) -> SliceRecord:
         assert phase.trials is not None
         load = Load("poisson", rate_rps=self._background_rps(planned.arm, phase))
-        start_ns = time.monotonic_ns() + LEAD_NS
+        start_ns = time.monotonic_ns() + self._crew.lead_ns
         horizon_ns = start_ns + int(_longest_s(phase) * _NS_PER_S)
-        dues_ns = due_times_ns(load, start_ns, horizon_ns, planned.seed)
-        self._start_load(load, "browse", horizon_ns, dues_ns)
+        part = Part(planned, attempt, "browse", load, start_ns, start_ns, horizon_ns)
+        self._crew.begin(part)
         before = self._meters[planned.arm].read()
         for line in run_trials(self._order, planned, phase.trials):
             self._emit(Message(revocation=line))
         end_ns = time.monotonic_ns()
-        self._dispatcher.stop(end_ns)
-        self._dispatcher.all_out.wait()
-        unsent = self._stage.drain(self._experiment.request_timeout_s)
+        self._crew.end(end_ns, give_up=False)
         after = self._meters[planned.arm].read()
-        measured = tally(self._stage.stamps, start_ns, end_ns, by_due=True)
-        record = self._record(planned, load, attempt, measured, before, after, end_ns)
-        return replace(record, unsent=unsent, offered=record.offered + unsent)
+        played = self._crew.sum_up(start_ns, end_ns)
+        return self._record(part, played, before, after, end_ns)
 
     def _background_rps(self, arm: str, phase: Phase) -> float:
         assert phase.trials is not None
@@ -177,51 +133,41 @@ class Walk:
         return phase.trials.background_fraction * sum(capacity_rps) / len(capacity_rps)
 
     def _record(
-        self,
-        planned: PlannedSlice,
-        load: Load,
-        attempt: int,
-        measured: Tally,
-        before: Reading,
-        after: Reading,
-        end_ns: int,
+        self, part: Part, played: Played, before: Reading, after: Reading, end_ns: int
     ) -> SliceRecord:
+        planned, measured = part.planned, played.tally
         zero_ns = self._order.run_started_ns
         spent = after.since(before)
+        # Trials end when they have told what they can; anything else that ends early, saturated.
+        is_early = end_ns < part.end_ns and self._experiment.phase(planned.phase).trials is None
         return SliceRecord(
             block=planned.block,
             phase=planned.phase,
             round=planned.round,
-            attempt=attempt,
+            attempt=part.attempt,
             arm=planned.arm,
             replicas=self._experiment.arm(planned.arm).replicas,
             started_s=(before.at_ns - zero_ns) / _NS_PER_S,
             duration_s=(end_ns - before.at_ns) / _NS_PER_S,
             drained_after_s=(after.at_ns - before.at_ns) / _NS_PER_S,
-            load=load,
+            load=part.load,
             endpoints=measured.endpoints,
             completed=measured.completed,
-            offered=measured.recorded if load.is_open else 0,
-            unsent=0,
-            pool_exhausted=self._stage.pool_exhausted,
+            offered=(measured.recorded if part.load.is_open else 0) + played.unsent,
+            unsent=played.unsent,
+            pool_exhausted=played.pool_exhausted,
             dispatch_lag=measured.dispatch_lag,
             cpu_s=spent.cpu_s,
             steal_s=spent.steal_s,
             foreign_cpu_s=spent.foreign_cpu_s,
             wire_bytes=measured.wire_bytes,
+            findings=(SATURATED.name,) if is_early else (),
         )
 
 
 def _rounds(slices: Sequence[PlannedSlice]) -> Iterator[list[PlannedSlice]]:
     for _key, group in groupby(slices, key=lambda planned: (planned.phase, planned.round)):
         yield list(group)
-
-
-def _drive(iterate: scenarios.Iterate) -> Drive:
-    def drive(user: object, due_ns: int) -> None:
-        iterate(user.visitor, due_ns)  # type: ignore[attr-defined]
-
-    return drive
 
 
 def _longest_s(phase: Phase) -> float:

@@ -3,8 +3,7 @@ from __future__ import annotations
 import dataclasses
 
 from loadtests.model import Load, PlannedSlice, SliceRecord
-from loadtests.pacing import due_times_ns
-from loadtests.probing import Searches, slice_dues_ns
+from loadtests.probing import Searches
 from tests.builders import a_phase, a_slice, an_endpoint, an_experiment
 
 SLO = a_phase("slo")
@@ -57,16 +56,3 @@ def test_an_ended_search_has_no_load() -> None:
         probes += 1
         assert probes < 50
     assert searches.load(planned("jwt_hs256")) is not None
-
-
-def test_the_guard_of_a_probe_has_half_its_rate() -> None:
-    second_ns = 1_000_000_000
-    load = Load("poisson", rate_rps=10_000.0)
-    times_ns = (second_ns, 2 * second_ns, 3 * second_ns)
-    dues_ns = slice_dues_ns(SLO, load, times_ns, seed=5)
-    assert dues_ns == sorted(dues_ns)
-    guard = sum(due_ns < 2 * second_ns for due_ns in dues_ns)
-    assert 4_600 <= guard <= 5_400
-    assert 9_600 <= len(dues_ns) - guard <= 10_400
-    plain = a_phase("latency-10000")
-    assert slice_dues_ns(plain, load, times_ns, 5) == due_times_ns(load, second_ns, times_ns[2], 5)

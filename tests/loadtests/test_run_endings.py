@@ -46,10 +46,10 @@ guard_s = 0.0
 """
 # The second slice is walked and then cannot be summed up.
 STUMBLING_LOCUSTFILE = """
-from loadtests import walk
+from loadtests import player
 from loadtests.locustfile import AuthbenchUser
 
-sum_up = walk.tally
+sum_up = player.tally
 sums = []
 
 def tally(*arguments, **more):
@@ -58,7 +58,7 @@ def tally(*arguments, **more):
     sums.append(sum_up(*arguments, **more))
     return sums[0]
 
-walk.tally = tally
+player.tally = tally
 """
 
 

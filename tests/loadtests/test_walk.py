@@ -18,6 +18,7 @@ from loadtests.client import Watchdog
 from loadtests.messages import ArmTarget, Credential, Message, Order, ReplicaAddress
 from loadtests.model import Experiment, Load, Placement, SliceRecord, Trials
 from loadtests.plan import plan_block
+from loadtests.player import Player
 from loadtests.stage import Stage
 from loadtests.store_server import start_store
 from loadtests.visitor import Visitor, owned
@@ -118,7 +119,7 @@ def walked(order: Order) -> Walked:
             for user in users:
                 user.visitor = user.visitors[arm]
 
-        Walk(order, stage, turn_to, done.messages.append).run()
+        Walk(order, Player(order, stage, turn_to), done.messages.append).run()
     return done
 
 
