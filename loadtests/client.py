@@ -33,7 +33,10 @@ class ExchangeFailed(Exception):
 
 
 class Client:
-    """After `exchange` returns: `sent_ns`, `done_ns`, `received_bytes`, `body` of that answer."""
+    """After `exchange` returns: `sent_ns`, `done_ns`, `received_bytes`, `body` of that answer.
+
+    `exchanges` counts those begun, however they end.
+    """
 
     __slots__ = (
         "__weakref__",
@@ -48,6 +51,7 @@ class Client:
         "_watcher",
         "body",
         "done_ns",
+        "exchanges",
         "received_bytes",
         "sent_ns",
         "set_cookies",
@@ -65,6 +69,7 @@ class Client:
         self._receive: Any = _CookieReader(self) if reads_cookies else _BodyReader(self)
         self.body = b""
         self.set_cookies: list[bytes] = []
+        self.exchanges = 0
         self.received_bytes = 0
         self.sent_ns = 0
         self.done_ns = 0
@@ -81,6 +86,7 @@ class Client:
         """
         self.body = b""
         self.received_bytes = 0
+        self.exchanges += 1
         self._greenlet = getcurrent()
         self.sent_ns = _monotonic_ns()
         try:
@@ -221,6 +227,12 @@ class Watchdog:
     def guard(self, client: Client) -> Client:
         self._clients.add(client)
         return client
+
+    def count(self) -> tuple[int, int]:
+        """Over the clients it guards: exchanges begun so far, and those under way now."""
+        clients = list(self._clients)
+        begun = sum(client.exchanges for client in clients)
+        return begun, sum(client.waiting_since_ns > 0 for client in clients)
 
     def close(self) -> None:
         self._greenlet.kill(block=False)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from loadtests.model import Load, PlannedSlice
+from loadtests.model import Books, Load, PlannedSlice
 from loadtests.pacing import due_times_ns
 from loadtests.recorder import Tally
 from loadtests.saturation import Look
@@ -34,11 +34,12 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """What became of a part; `unsent` and `pool_exhausted` as in a slice's record."""
+    """What became of a part; `unsent`, `pool_exhausted` and `books` as in a slice's record."""
 
     tally: Tally
     unsent: int
     pool_exhausted: int
+    books: Books
 
 
 class Crew(Protocol):

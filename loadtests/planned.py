@@ -45,6 +45,7 @@ class Cast:
         self.stage = Stage()
         self._order = order
         self._watchdog = Watchdog(order.experiment.request_timeout_s)
+        self.count = self._watchdog.count
         self._users: list[SimulatedUser] = []
         self._visitors: dict[str, list[Visitor]] = {target.arm: [] for target in order.targets}
 
@@ -85,7 +86,7 @@ def _walk(environment: LocustEnvironment, order: Order, users: Cast) -> None:
     while users.stage.waiting < order.experiment.pool_users:
         gevent.sleep(_POLL_S)
     try:
-        Walk(order, Player(order, users.stage, users.turn_to), emit).run()
+        Walk(order, Player(order, users.stage, users.turn_to, users.count), emit).run()
     finally:
         # Also when it fails: the starter then sees the lines end early, and shows the log.
         environment.runner.quit()

@@ -9,6 +9,7 @@ from loadtests import scenarios
 from loadtests.crew import Part, Played, part_dues_ns
 from loadtests.dispatcher import Dispatcher, new_alarm, wait_until
 from loadtests.messages import Order
+from loadtests.model import Books
 from loadtests.recorder import tally
 from loadtests.saturation import Look
 from loadtests.stage import Drive, Stage
@@ -16,18 +17,22 @@ from loadtests.stage import Drive, Stage
 _NS_PER_S = 1_000_000_000
 
 Turn = Callable[[str], None]
+Count = Callable[[], tuple[int, int]]
 
 
 class Player:
-    """A crew of one process. `turn_to` points every user at an arm."""
+    """A crew of one process. `turn_to` points every user at an arm; `count` says how many requests
+    were begun by now, and how many of them are under way."""
 
     # From drawing due times to the first of them.
     lead_ns = 5_000_000
 
-    def __init__(self, order: Order, stage: Stage, turn_to: Turn) -> None:
+    def __init__(self, order: Order, stage: Stage, turn_to: Turn, count: Count) -> None:
         self._experiment = order.experiment
         self._stage = stage
         self._turn_to = turn_to
+        self._count = count
+        self._ended_before = 0
         self._alarm = new_alarm()
         self._dispatcher = Dispatcher(new_alarm(), stage.hand_out)
         self._part: Part | None = None
@@ -48,6 +53,8 @@ class Player:
         self._turn_to(part.planned.arm)
         dues_ns = part_dues_ns(part)
         self._stage.open(_drive(scenarios.load(part.scenario)))
+        begun, under_way = self._count()
+        self._ended_before = begun - under_way
         if part.load.is_open:
             self._dispatcher.start(dues_ns)
         else:
@@ -69,10 +76,12 @@ class Player:
 
     def sum_up(self, start_ns: int, end_ns: int) -> Played:
         assert self._part is not None
+        begun, under_way = self._count()
         return Played(
             tally(self._stage.stamps, start_ns, end_ns, by_due=self._part.load.is_open),
             self._unsent,
             self._stage.pool_exhausted,
+            Books(begun - self._ended_before, len(self._stage.stamps), under_way),
         )
 
 

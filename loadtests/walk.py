@@ -16,6 +16,7 @@ from itertools import groupby
 
 from loadtests.checks import is_disturbed
 from loadtests.checks.rules import SATURATED
+from loadtests.clock_rate import ClockWatch
 from loadtests.crew import Crew, Part, Played
 from loadtests.dispatcher import new_alarm, wait_until
 from loadtests.messages import Message, Order
@@ -43,6 +44,7 @@ class Walk:
         # By phase and round: a later attempt of a round takes the place of an earlier one.
         self._capacity_rps: dict[str, dict[tuple[str, int], float]] = defaultdict(dict)
         self._searches = Searches(order.experiment)
+        self._clocks = ClockWatch(order.placement.server_cpus)
         self._meters = {target.arm: Meters(target, order) for target in order.targets}
 
     def run(self) -> None:
@@ -137,7 +139,7 @@ class Walk:
     ) -> SliceRecord:
         planned, measured = part.planned, played.tally
         zero_ns = self._order.run_started_ns
-        spent = after.since(before)
+        spent, clock = after.since(before), self._clocks.look()
         # Trials end when they have told what they can; anything else that ends early, saturated.
         is_early = end_ns < part.end_ns and self._experiment.phase(planned.phase).trials is None
         return SliceRecord(
@@ -161,6 +163,9 @@ class Walk:
             steal_s=spent.steal_s,
             foreign_cpu_s=spent.foreign_cpu_s,
             wire_bytes=measured.wire_bytes,
+            books=played.books,
+            cpu_mhz=clock.mhz,
+            throttled=clock.throttled,
             findings=(SATURATED.name,) if is_early else (),
         )
 

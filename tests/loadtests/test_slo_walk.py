@@ -16,7 +16,7 @@ from loadtests.plan import plan_block
 from loadtests.search import Answer, Search
 from tests.builders import a_phase
 from tests.loadtests.scripted_server import hang, scripted
-from tests.loadtests.test_walk import (
+from tests.loadtests.walking import (
     TWO_ARMS,
     a_block,
     always_disturbed,

@@ -17,7 +17,7 @@ from loadtests.locustfile import AuthbenchUser
 from loadtests.messages import LINES_FD_VARIABLE, order_line, parse_message
 from loadtests.model import Load
 from tests.builders import a_phase
-from tests.loadtests.test_walk import TWO_ARMS, a_block, at
+from tests.loadtests.walking import TWO_ARMS, a_block, at
 from tests.servers.processes import running
 
 PHASE = a_phase(
