@@ -3,6 +3,7 @@ process, whose servers, store or generator fail on cue."""
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from rich.console import Console
 
 from loadtests import block, experiment, generator, run_store, runner, target, verify
 from loadtests.messages import ReplicaAddress
+from loadtests.model import RunRecord
 from loadtests.progress import make_progress
 from loadtests.runner import Outcome
 from loadtests.target import RunningArm
@@ -164,3 +166,44 @@ def kill(pid: int | None) -> None:
     process = psutil.Process(pid)
     process.kill()
     wait_for(lambda: are_gone([process]), 5.0, "the store gone")
+
+
+def test_a_disk_that_fills_up_ends_the_run_in_one_line_and_keeps_what_was_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The third slice meets /dev/full, which takes nothing (full(4))."""
+    append, appended = run_store.append_line, []
+
+    def append_until_full(folder: Path, file_name: str, line: str) -> None:
+        appended.append(line)
+        if len(appended) == ROUNDS + 1:
+            (folder / file_name).rename(folder / "kept.jsonl")
+            (folder / file_name).symlink_to("/dev/full")
+        append(folder, file_name, line)
+
+    monkeypatch.setattr(run_store, "append_line", append_until_full)
+    monkeypatch.setattr(runner, "findings_of", lambda *_: ())
+    outcome = run(tmp_path, "none")
+    assert outcome.stopped_by == (
+        f"No space left on device: what was measured until then stands in {outcome.folder}"
+    )
+    assert run_store.read_run(outcome.folder).status == "interrupted"
+    assert len((outcome.folder / "kept.jsonl").read_text().splitlines()) == ROUNDS
+    assert not list(outcome.folder.glob(".*"))
+
+
+def test_the_end_of_a_run_is_written_into_room_kept_back_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk without room for a larger run.json than the last, as long as the reserve is there."""
+    write = run_store.write_run
+
+    def write_where_there_is_room(folder: Path, record: RunRecord) -> None:
+        if any(block.finished for block in record.blocks) and (folder / ".reserve").exists():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(folder, record)
+
+    monkeypatch.setattr(run_store, "write_run", write_where_there_is_room)
+    outcome = run(tmp_path, "none", blocks=1)
+    assert "No space left on device" in (outcome.stopped_by or "")
+    assert run_store.read_run(outcome.folder).status == "interrupted"

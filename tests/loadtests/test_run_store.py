@@ -8,16 +8,20 @@ import pytest
 
 from loadtests.model import ConfigurationError
 from loadtests.run_store import (
+    RESERVED_BYTES,
     REVOCATIONS_FILE,
     RUN_FILE,
     SLICES_FILE,
     append_line,
     create,
+    lines_by_block,
+    locked,
     point_latest,
     read_revocations,
     read_run,
     read_slices,
     revocation_line,
+    room_to_end,
     slice_line,
     write_atomically,
     write_run,
@@ -160,3 +164,49 @@ def test_a_file_or_nothing_is_no_run(tmp_path: Path) -> None:
     for path in (file, tmp_path / "nowhere"):
         with pytest.raises(ConfigurationError, match="no run here"):
             read_run(path)
+
+
+def test_a_folder_is_measured_into_by_one_process_at_a_time(folder: Path) -> None:
+    with (
+        locked(folder),
+        pytest.raises(ConfigurationError, match="another process measures"),
+        locked(folder),
+    ):
+        pass
+    with locked(folder):
+        pass
+
+
+def test_a_write_that_fails_leaves_the_old_text_and_nothing_beside_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_atomically(folder / "page", "old")
+
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_atomically(folder / "page", "new")
+    assert (folder / "page").read_text() == "old"
+    assert [path.name for path in folder.iterdir()] == ["page"]
+
+
+def test_room_is_kept_back_until_it_is_given_up(folder: Path) -> None:
+    with room_to_end(folder) as give_up:
+        (reserve,) = folder.iterdir()
+        assert reserve.stat().st_size == RESERVED_BYTES
+        give_up()
+        assert not list(folder.iterdir())
+        give_up()
+    with room_to_end(folder):
+        pass
+    assert not list(folder.iterdir())
+
+
+def test_lines_and_their_blocks(folder: Path) -> None:
+    path = folder / SLICES_FILE
+    assert list(lines_by_block(path)) == []
+    path.write_text('{"block":3,"more":"…"}\nnonsense\n{"block":4}')
+    assert [block for block, _line in lines_by_block(path)] == [3, None, None]
+    assert [line for _block, line in lines_by_block(path)][2] == '{"block":4}'
