@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from loadtests.checks import rules
 from loadtests.metric_names import METRIC_KINDS
 from servers.strategy import StrategySpec, available, load
 
@@ -70,6 +71,18 @@ def test_every_setting_is_named(name: str) -> None:
 def test_every_metric_of_a_gate_is_named() -> None:
     comparing = (Path(__file__).parents[1] / "docs" / "comparing.md").read_text(encoding="utf-8")
     assert [name for name in METRIC_KINDS if f"`{name}`" not in comparing] == []
+
+
+def test_every_finding_is_explained_with_its_severity() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "findings.md").read_text(encoding="utf-8")
+    known = [each for each in vars(rules).values() if isinstance(each, rules.Rule)]
+    assert known
+    missing = [
+        rule.name
+        for rule in known
+        if not re.search(rf"^\| `{rule.name}` \| {rule.severity}", text, re.MULTILINE)
+    ]
+    assert missing == []
 
 
 def test_no_message_of_a_diagram_ends_early() -> None:
