@@ -26,9 +26,9 @@ USERS = 32
 SLICE_TIMEOUT_S = 60.0
 FAST, FIRED, PLANNED = "FastUser", "FiredUser", "PlannedUser"
 LABELS = {
-    FAST: "Locust's FastHttpUser",
-    FIRED: "ours by hand, each event fired",
-    PLANNED: "ours in a run, events in sums",
+    FAST: "FastHttpUser",
+    FIRED: "ours, by hand",
+    PLANNED: "ours, in a run",
 }
 LEAST_RATIO = {PLANNED: 5.0, FIRED: 4.0}
 MOST_CPU_US = 25.0
@@ -77,7 +77,7 @@ def _goals(slices: dict[str, list[Slice]]) -> list[Goal]:
     goals = []
     for user, least in LEAST_RATIO.items():
         ratio = ratio_interval(cpu_us[FAST], cpu_us[user])
-        what = f"{LABELS[user]} ÷ FastHttpUser, requests per core"
+        what = f"{LABELS[user]} ÷ {LABELS[FAST]}, requests per core"
         goals.append(Goal(what, f"≥ {least:g}", str(ratio), ratio.high >= least))
     spent_us = t_interval(cpu_us[PLANNED])
     what = f"{LABELS[PLANNED]}, CPU µs a request"

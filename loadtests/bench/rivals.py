@@ -8,6 +8,7 @@ after a warm-up; telling Locust is part of them.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -84,6 +85,10 @@ def _visitor(environment: Any, record: Record) -> Visitor:
 
 def _measure(environment: Any) -> None:
     _drive(environment, WARM_UP_S)
+    # As a run does, and for every rival alike.
+    gc.collect()
+    gc.freeze()
+    gc.disable()
     before = environment.stats.total.num_requests, time.process_time(), time.monotonic()
     _drive(environment, float(os.environ["BENCH_DURATION_S"]))
     after = environment.stats.total.num_requests, time.process_time(), time.monotonic()
