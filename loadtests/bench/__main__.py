@@ -1,4 +1,4 @@
-"""python -m loadtests.bench generator | dispatch: what the generator can do on this machine."""
+"""python -m loadtests.bench generator | dispatch | crosscheck: the generator itself is measured."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 from rich.console import Console
 
-from loadtests.bench import dispatch_table, generator
+from loadtests.bench import crosscheck, dispatch_table, generator
 from loadtests.model import ConfigurationError
 from loadtests.target import MeasurementError
 
@@ -18,7 +18,7 @@ def main() -> int:
     """0: every goal reached; 1: one missed, or something died; 2: it could not start."""
     arguments = _parser().parse_args()
     try:
-        return int(arguments.command(Console()))
+        return int(arguments.command(Console(), arguments))
     except ConfigurationError as error:
         print(error, file=sys.stderr)
         return EXIT_CONFIGURATION
@@ -27,17 +27,43 @@ def main() -> int:
         return EXIT_FAILURE
 
 
+def _generator(console: Console, _arguments: argparse.Namespace) -> int:
+    return generator.main(console)
+
+
+def _dispatch(console: Console, _arguments: argparse.Namespace) -> int:
+    return dispatch_table.main(console)
+
+
+def _crosscheck(console: Console, arguments: argparse.Namespace) -> int:
+    return crosscheck.main(console, arguments.rounds)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m loadtests.bench", description="Measures the generator itself."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for name, command, text in (
-        ("generator", generator.main, "our client against Locust's own, requests a core"),
-        ("dispatch", dispatch_table.main, "how late requests leave, at 1,000 to 10,000 a second"),
-    ):
-        commands.add_parser(name, help=text).set_defaults(command=command)
+    race = commands.add_parser("generator", help="requests a core, against Locust's own client")
+    race.set_defaults(command=_generator)
+    lag = commands.add_parser(
+        "dispatch", help="how late requests leave, at 1,000 to 10,000 a second"
+    )
+    lag.set_defaults(command=_dispatch)
+    check = commands.add_parser("crosscheck", help="whether wrk tells the same of the same servers")
+    check.add_argument("--rounds", type=_rounds, default=crosscheck.ROUNDS, help="at least 2")
+    check.set_defaults(command=_crosscheck)
     return parser
+
+
+def _rounds(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 2:
+        raise argparse.ArgumentTypeError(f"{text}: allowed a whole number from 2 on")
+    return number
 
 
 if __name__ == "__main__":
