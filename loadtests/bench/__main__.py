@@ -11,11 +11,11 @@ from loadtests.bench import crosscheck, dispatch_table, generator
 from loadtests.model import ConfigurationError
 from loadtests.target import MeasurementError
 
-EXIT_FAILURE, EXIT_CONFIGURATION = 1, 2
+EXIT_FAILURE, EXIT_CONFIGURATION, EXIT_INTERRUPTED = 1, 2, 130
 
 
 def main() -> int:
-    """0: every goal reached; 1: one missed, or something died; 2: it could not start."""
+    """0: every goal reached; 1: one missed, or something died; 2: it could not start; 130: ^C."""
     arguments = _parser().parse_args()
     try:
         return int(arguments.command(Console(), arguments))
@@ -25,6 +25,9 @@ def main() -> int:
     except MeasurementError as error:
         print(error, file=sys.stderr)
         return EXIT_FAILURE
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
 
 
 def _generator(console: Console, _arguments: argparse.Namespace) -> int:

@@ -19,13 +19,15 @@ METRICS = ("throughput", "requests a core-second")
 class Seen:
     """What one tool saw of one arm in one slice.
 
-    Core-seconds are those of servers and store, `servers_busy` how many passed in a second;
+    Core-seconds are those of servers and store, `servers_busy` how many passed in a second and
+    `foreign_busy` how many went to neither servers nor tools (None: not known here);
     `client_cpu_us` is the tool's own CPU a request.
     """
 
     throughput_rps: float
     per_core_second: float
     servers_busy: float
+    foreign_busy: float | None
     client_cpu_us: float
     latency_p50_ms: float
     latency_p99_ms: float

@@ -13,9 +13,10 @@ from loadtests.bench.goals import Goal, judge
 from loadtests.bench.intervals import ratio_interval
 
 CAUSES = (
-    "Where ours ÷ wrk is not 1: wrk spends less CPU on a request, so it brings a server's core to "
-    "100% where ours may leave some of it idle (see busy), and more of it where cores are shared; "
-    "what it asked for and has no answer to at the end it does not count, ours awaits and counts."
+    "Where ours ÷ wrk is not 1: the tool that spends less CPU on a request (client µs) keeps "
+    "servers fuller (busy), and on a shared core leaves them more; fuller servers do more in a "
+    "turn of their loop, and so in a core-second. wrk does not count what is unanswered at its "
+    "end, at most a request a connection; ours awaits and counts it. Foreign CPU disturbs both."
 )
 
 
@@ -29,7 +30,7 @@ def show(console: Console, ours: Rounds, theirs: Rounds, reference: str) -> int:
 
 def _seen_table(ours: Rounds, theirs: Rounds) -> Table:
     table = Table(
-        "arm", "tool", "req/s", "req per core-s", "busy", "client µs", "p50 ms", "p99 ms",
+        "arm", "tool", "req/s", "req/core-s", "busy", "foreign", "client µs", "p50 ms", "p99 ms",
         title="mean of the slices; p50 and p99: the median slice",
     )  # fmt: skip
     for arm in ours:
@@ -39,10 +40,12 @@ def _seen_table(ours: Rounds, theirs: Rounds) -> Table:
 
 
 def _seen_cells(slices: Sequence[Seen]) -> list[str]:
+    foreign = [seen.foreign_busy for seen in slices if seen.foreign_busy is not None]
     return [
         f"{fmean(seen.throughput_rps for seen in slices):,.0f}",
         f"{fmean(seen.per_core_second for seen in slices):,.0f}",
         f"{fmean(seen.servers_busy for seen in slices):.0%}",
+        f"{fmean(foreign):.0%}" if foreign else "–",
         f"{fmean(seen.client_cpu_us for seen in slices):.1f}",
         f"{median(seen.latency_p50_ms for seen in slices):.2f}",
         f"{median(seen.latency_p99_ms for seen in slices):.2f}",

@@ -38,8 +38,8 @@ def main(console: Console) -> int:
 
 def judged(result: DispatchResult, goal: LagGoal) -> Goal:
     """A slice's line of the table: how late requests left, and how many of those due."""
-    off = result.offered / result.expected - 1
-    at_most, lags, is_reached = [], [], abs(off) <= OFFERED_GOAL
+    off = result.offered - result.expected
+    at_most, lags, is_reached = [], [], abs(off) <= OFFERED_GOAL * result.expected
     for name, most_us, lag_us in (
         ("p50", goal.p50_us, result.lag_p50_us),
         ("p99", goal.p99_us, result.lag_p99_us),
@@ -51,6 +51,6 @@ def judged(result: DispatchResult, goal: LagGoal) -> Goal:
     return Goal(
         what=f"{result.model}, {result.rate_rps:,.0f} req/s",
         goal=", ".join([*at_most, f"offered ± {OFFERED_GOAL:.1%}"]),
-        measured=", ".join([*lags, f"{off:+.2%}"]),
+        measured=", ".join([*lags, f"{off / result.expected:+.2%}"]),
         is_reached=is_reached,
     )

@@ -57,12 +57,18 @@ def wrks(plan: BlockPlan, target: ArmTarget, seed: int) -> Seen:
     run(WRK_WARM_UP_S)
     before = meters.read()
     result = run(int(phase.slice_s))
-    spent = meters.read().since(before).cpu_s
-    core_s = _core_seconds(target.arm, spent)
+    after = meters.read()
+    spent, elapsed_s = after.since(before), (after.at_ns - before.at_ns) / 1e9
+    core_s = _core_seconds(target.arm, spent.cpu_s)
+    foreign_s = spent.foreign_cpu_s
+    if foreign_s is not None:
+        # To these meters wrk itself is a stranger.
+        foreign_s = max(0.0, foreign_s - result.cpu_s)
     return Seen(
         throughput_rps=result.requests / result.duration_s,
         per_core_second=result.requests / core_s,
         servers_busy=core_s / result.duration_s,
+        foreign_busy=_share(foreign_s, elapsed_s),
         client_cpu_us=1e6 * result.cpu_s / result.requests,
         latency_p50_ms=result.latency_p50_ms,
         latency_p99_ms=result.latency_p99_ms,
@@ -81,6 +87,7 @@ def seen_in(record: SliceRecord) -> Seen:
         throughput_rps=endpoint.outcomes["200"] / record.duration_s,
         per_core_second=record.completed / core_s,
         servers_busy=core_s / record.drained_after_s,
+        foreign_busy=_share(record.foreign_cpu_s, record.drained_after_s),
         client_cpu_us=1e6 * (record.cpu_s.generator or 0.0) / record.completed,
         latency_p50_ms=(p50_ns or 0.0) / 1e6,
         latency_p99_ms=(p99_ns or 0.0) / 1e6,
@@ -92,6 +99,10 @@ def _core_seconds(arm: str, spent: CpuSeconds) -> float:
     if spent.server is None or spent.store is None:
         raise MeasurementError(f"{arm}: the CPU of its servers or store cannot be read")
     return spent.server + spent.store
+
+
+def _share(cpu_s: float | None, elapsed_s: float) -> float | None:
+    return None if cpu_s is None else cpu_s / elapsed_s
 
 
 def _order(plan: BlockPlan, target: ArmTarget, seed: int) -> Order:

@@ -80,7 +80,7 @@ def parse(output: str, cpu_s: float) -> WrkResult:
     """
     line = next((line for line in output.splitlines() if line.startswith("{")), None)
     if line is None:
-        raise MeasurementError(f"wrk told nothing: {output.strip()[-200:]}")
+        raise MeasurementError(f"wrk told nothing: {' '.join(output.split())[-200:]}")
     told: dict[str, int] = json.loads(line)
     failed = {name: told[name] for name in _FAILURES if told[name]}
     if failed:
