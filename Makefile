@@ -7,7 +7,8 @@ RUN ?= results/latest
 WEB_PORT ?= 8089
 
 .PHONY: help bench spectrum algorithms payload population slo report smoke ui test fuzz check \
-  compare gate bench-servers bench-logins bench-generator bench-dispatch up down lock clean
+  compare gate bench-servers bench-logins bench-generator bench-dispatch crosscheck \
+  up down lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -87,6 +88,9 @@ bench-generator: $(INSTALLED) ## what the generator can do: requests a core, aga
 
 bench-dispatch: $(INSTALLED) ## how late requests leave, at 1,000 to 10,000 a second
 	@$(BIN)/python -m loadtests.bench dispatch
+
+crosscheck: $(INSTALLED) ## whether wrk tells the same of the same servers (about 4 minutes; needs wrk on PATH)
+	@$(BIN)/python -m loadtests.bench crosscheck
 
 up: ## start the container stack (web UI on 127.0.0.1:8089)
 	@umask 077; test -f .env || $(PYTHON) -c 'import secrets; [print(f"{n}={secrets.token_urlsafe(32)}") for n in ("AUTHBENCH_ADMIN_SECRET", "AUTHBENCH_SIGNING_KEY", "AUTHBENCH_USER_PASSWORD")]' > .env

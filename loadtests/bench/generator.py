@@ -8,6 +8,7 @@ import random
 import subprocess
 import sys
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
@@ -19,6 +20,7 @@ from loadtests import placement
 from loadtests.bench.goals import Goal, judge
 from loadtests.bench.intervals import ratio_interval, t_interval
 from loadtests.bench.static_server import static_server
+from loadtests.target import MeasurementError
 
 ROUNDS = 6
 SLICE_S = 1.0
@@ -50,9 +52,9 @@ def main(console: Console) -> int:
     with static_server(where.server_cpus) as server:
         for number in range(ROUNDS):
             for user in random.Random(number).sample(sorted(LABELS), len(LABELS)):  # noqa: S311
-                slices[user].append(_slice(user, server.url, where.generator_cpus))
+                slices[user].append(measure(user, server.url, where.generator_cpus))
         console.print(_table(slices, server.name))
-    return judge(console, _goals(slices))
+    return judge(console, goals(slices))
 
 
 def _table(slices: dict[str, list[Slice]], server: str) -> Table:
@@ -71,24 +73,26 @@ def _table(slices: dict[str, list[Slice]], server: str) -> Table:
     return table
 
 
-def _goals(slices: dict[str, list[Slice]]) -> list[Goal]:
+def goals(slices: Mapping[str, Sequence[Slice]]) -> list[Goal]:
     """Missed is what lies on the wrong side of its goal with its whole interval."""
     cpu_us = {user: [_cpu_us(each) for each in slices[user]] for user in LABELS}
-    goals = []
+    judged = []
     for user, least in LEAST_RATIO.items():
         ratio = ratio_interval(cpu_us[FAST], cpu_us[user])
         what = f"{LABELS[user]} ÷ {LABELS[FAST]}, requests per core"
-        goals.append(Goal(what, f"≥ {least:g}", str(ratio), ratio.high >= least))
+        judged.append(Goal(what, f"≥ {least:g}", str(ratio), ratio.high >= least))
     spent_us = t_interval(cpu_us[PLANNED])
     what = f"{LABELS[PLANNED]}, CPU µs a request"
-    return [*goals, Goal(what, f"≤ {MOST_CPU_US:g}", str(spent_us), spent_us.low <= MOST_CPU_US)]
+    return [*judged, Goal(what, f"≤ {MOST_CPU_US:g}", str(spent_us), spent_us.low <= MOST_CPU_US)]
 
 
 def _cpu_us(each: Slice) -> float:
     return 1e6 * each.cpu_s / each.requests
 
 
-def _slice(user: str, url: str, cpus: tuple[int, ...]) -> Slice:
+def measure(user: str, url: str, cpus: tuple[int, ...], slice_s: float = SLICE_S) -> Slice:
+    """One user class for `slice_s` in a process of its own. Raises MeasurementError when requests
+    failed or it told nothing."""
     rivals = Path(__file__).with_name("rivals.py")
     command = [
         *(sys.executable, "-m", "locust", "-f", str(rivals), user, "--headless", "--host", url),
@@ -98,11 +102,17 @@ def _slice(user: str, url: str, cpus: tuple[int, ...]) -> Slice:
         command,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "BENCH_DURATION_S": str(SLICE_S)},
+        env={**os.environ, "BENCH_DURATION_S": str(slice_s)},
     ) as process:
-        placement.pin(process.pid, cpus)
-        output, _ = process.communicate(timeout=SLICE_TIMEOUT_S)
-    seen = json.loads(next(line for line in output.splitlines() if line.startswith(b"{")))
+        try:
+            placement.pin(process.pid, cpus)
+            output, _ = process.communicate(timeout=SLICE_TIMEOUT_S)
+        finally:
+            process.kill()
+    line = next((line for line in output.splitlines() if line.startswith(b"{")), None)
+    if line is None:
+        raise MeasurementError(f"{LABELS[user]}: told nothing of {url}")
+    seen = json.loads(line)
     if seen.pop("failed"):
-        raise SystemExit(f"{LABELS[user]}: requests failed against {url}")
+        raise MeasurementError(f"{LABELS[user]}: requests failed at {url}")
     return Slice(**seen)
