@@ -7,7 +7,8 @@ RUN ?= results/latest
 WEB_PORT ?= 8089
 
 .PHONY: help bench spectrum algorithms payload population slo report smoke ui test fuzz check \
-  compare gate bench-servers bench-logins bench-generator up down lock clean
+  compare gate bench-servers bench-logins bench-generator bench-dispatch crosscheck \
+  up down lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -82,8 +83,14 @@ bench-servers: $(INSTALLED) ## what the frame costs: our servers against hand-wr
 bench-logins: $(INSTALLED) ## what 100,000 logins cost to mint and to keep, every strategy (minutes)
 	@$(BIN)/python -m servers.bench --logins
 
-bench-generator: $(INSTALLED) ## what the generator can do: requests a core, dispatch lag
-	@$(BIN)/python -m loadtests.bench
+bench-generator: $(INSTALLED) ## what the generator can do: requests a core, against Locust's own client
+	@$(BIN)/python -m loadtests.bench generator
+
+bench-dispatch: $(INSTALLED) ## how late requests leave, at 1,000 to 10,000 a second
+	@$(BIN)/python -m loadtests.bench dispatch
+
+crosscheck: $(INSTALLED) ## whether wrk tells the same of the same servers (about 4 minutes; needs wrk on PATH)
+	@$(BIN)/python -m loadtests.bench crosscheck
 
 up: ## start the container stack (web UI on 127.0.0.1:8089)
 	@umask 077; test -f .env || $(PYTHON) -c 'import secrets; [print(f"{n}={secrets.token_urlsafe(32)}") for n in ("AUTHBENCH_ADMIN_SECRET", "AUTHBENCH_SIGNING_KEY", "AUTHBENCH_USER_PASSWORD")]' > .env

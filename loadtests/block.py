@@ -68,7 +68,7 @@ def measure_block(
         start_generator(experiment.pool_users) as generator,
         running_arms(plan.arms(), _server_settings(experiment), plan.secrets) as arms,
     ):
-        targets, facts = _ready(plan, arms, predicted_block_s)
+        targets, facts = ready(plan, arms, predicted_block_s)
         experiment = _without_impossible(experiment, facts)
         store = next((arm.store.info for arm in arms.values() if arm.store is not None), None)
         on_ready(Readied(BlockFacts(block, facts), store))
@@ -83,7 +83,7 @@ def measure_block(
             password=plan.secrets.password,
         )
         deadline_s = DEADLINE_FACTOR * predicted_block_s
-        with _placed(plan.placement, arms):
+        with placed(plan.placement, arms):
             yield from generator.messages(
                 order, deadline_s + DEADLINE_SPARE_S, lambda: _check_alive(arms)
             )
@@ -95,9 +95,10 @@ def _server_settings(experiment: Experiment) -> dict[str, Setting]:
     return {**experiment.server, "users": experiment.population + sum(victims)}
 
 
-def _ready(
+def ready(
     plan: BlockPlan, arms: Mapping[str, RunningArm], predicted_block_s: float
 ) -> tuple[tuple[ArmTarget, ...], dict[str, ArmFacts]]:
+    """Verifies every replica and mints every population; raises as `measure_block` does."""
     targets, facts = [], {}
     for name, running in arms.items():
         readyz = verify.readiness(running.replicas[0].address)
@@ -164,7 +165,7 @@ def _without_impossible(experiment: Experiment, facts: Mapping[str, ArmFacts]) -
 
 
 @contextmanager
-def _placed(placement: Placement, arms: Mapping[str, RunningArm]) -> Iterator[None]:
+def placed(placement: Placement, arms: Mapping[str, RunningArm]) -> Iterator[None]:
     """Everything started on any CPU; from here on each has its own. The generator pins itself."""
     for running in arms.values():
         for replica in running.replicas:

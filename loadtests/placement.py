@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Iterable
@@ -38,4 +39,6 @@ def pin(pid: int, cpus: tuple[int, ...]) -> None:
     if not cpus or sys.platform != "linux":
         return
     for thread in psutil.Process(pid).threads():
-        os.sched_setaffinity(thread.id, cpus)
+        # It may have ended since.
+        with contextlib.suppress(ProcessLookupError):
+            os.sched_setaffinity(thread.id, cpus)

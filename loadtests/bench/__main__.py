@@ -1,122 +1,72 @@
-"""python -m loadtests.bench: our client against FastHttpUser, and how exactly requests leave."""
+"""python -m loadtests.bench generator | dispatch | crosscheck: the generator itself is measured."""
 
 from __future__ import annotations
 
-import json
-import math
-import os
-import random
-import subprocess
+import argparse
 import sys
-from pathlib import Path
-from statistics import mean, stdev
 
 from rich.console import Console
-from rich.table import Table
-from scipy.stats import t as student
 
-from loadtests import placement
-from loadtests.bench.dispatch import DispatchResult, measure_dispatch
-from loadtests.bench.static_server import static_server
+from loadtests.bench import crosscheck, dispatch_table, generator
+from loadtests.model import ConfigurationError
+from loadtests.target import MeasurementError
 
-ROUNDS = 6
-DURATION_S = 1.0
-USERS = 32
-GOAL_RATIO = 4.0
-# (rate, p50 goal in µs or None, p99 goal in µs)
-DISPATCH_GOALS = ((2_000.0, 60.0, 300.0), (10_000.0, None, 500.0))
-OFFERED_GOAL = 0.005
+EXIT_FAILURE, EXIT_CONFIGURATION, EXIT_INTERRUPTED = 1, 2, 130
 
 
 def main() -> int:
-    console = Console()
-    where = placement.place(placement.usable_cpus())
-    missed = _rivals(console, where.server_cpus, where.generator_cpus)
-    missed += _dispatch(console)
-    console.print(f"{missed} goals missed" if missed else "every goal reached", highlight=False)
-    return 1 if missed else 0
+    """0: every goal reached; 1: one missed, or something died; 2: it could not start; 130: ^C."""
+    arguments = _parser().parse_args()
+    try:
+        return int(arguments.command(Console(), arguments))
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        return EXIT_CONFIGURATION
+    except MeasurementError as error:
+        print(error, file=sys.stderr)
+        return EXIT_FAILURE
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
 
 
-def _rivals(console: Console, server_cpus: tuple[int, ...], own_cpus: tuple[int, ...]) -> int:
-    """Interleaved slices, ratio of requests per second of generator CPU with a t interval."""
-    rates: dict[str, list[float]] = {"FastUser": [], "OurUser": []}
-    throughput: dict[str, list[float]] = {"FastUser": [], "OurUser": []}
-    with static_server(server_cpus) as server:
-        for number in range(ROUNDS):
-            for user in random.Random(number).sample(sorted(rates), len(rates)):  # noqa: S311
-                seen = _slice(user, server.url, own_cpus)
-                rates[user].append(seen["requests"] / seen["cpu_s"])
-                throughput[user].append(seen["requests"] / seen["duration_s"])
-        name = server.name
-    logs = [math.log(b / a) for a, b in zip(rates["FastUser"], rates["OurUser"], strict=True)]
-    half = float(student.ppf(0.975, ROUNDS - 1)) * stdev(logs) / math.sqrt(ROUNDS)
-    low, ratio, high = (math.exp(mean(logs) + d) for d in (-half, 0.0, half))
-    table = Table("client", "req/s", "req per CPU s", "CPU µs a request", title=f"against {name}")
-    for user, label in (("FastUser", "FastHttpUser"), ("OurUser", "ours, event fired")):
-        table.add_row(
-            label,
-            f"{mean(throughput[user]):,.0f}",
-            f"{mean(rates[user]):,.0f}",
-            f"{1e6 / mean(rates[user]):.1f}",
-        )
-    console.print(table)
-    reached = high >= GOAL_RATIO
-    console.print(
-        f"ours ÷ FastHttpUser, per generator core: {ratio:.2f} ({low:.2f}–{high:.2f}), "
-        f"goal {GOAL_RATIO:g}: {'pass' if reached else 'fail'}",
-        highlight=False,
+def _generator(console: Console, _arguments: argparse.Namespace) -> int:
+    return generator.main(console)
+
+
+def _dispatch(console: Console, _arguments: argparse.Namespace) -> int:
+    return dispatch_table.main(console)
+
+
+def _crosscheck(console: Console, arguments: argparse.Namespace) -> int:
+    return crosscheck.main(console, arguments.rounds)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m loadtests.bench", description="Measures the generator itself."
     )
-    return int(not reached)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    race = commands.add_parser("generator", help="requests a core, against Locust's own client")
+    race.set_defaults(command=_generator)
+    lag = commands.add_parser(
+        "dispatch", help="how late requests leave, at 1,000 to 10,000 a second"
+    )
+    lag.set_defaults(command=_dispatch)
+    check = commands.add_parser("crosscheck", help="whether wrk tells the same of the same servers")
+    check.add_argument("--rounds", type=_rounds, default=crosscheck.ROUNDS, help="at least 2")
+    check.set_defaults(command=_crosscheck)
+    return parser
 
 
-def _slice(user: str, url: str, own_cpus: tuple[int, ...]) -> dict[str, float]:
-    rivals = Path(__file__).with_name("rivals.py")
-    command = [
-        *(sys.executable, "-m", "locust", "-f", str(rivals), user, "--headless", "--host", url),
-        *("--users", str(USERS), "--spawn-rate", str(USERS), "--only-summary"),
-    ]
-    with subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "BENCH_DURATION_S": str(DURATION_S)},
-    ) as process:
-        placement.pin(process.pid, own_cpus)
-        output, _ = process.communicate(timeout=60)
-    seen: dict[str, float] = json.loads(next(x for x in output.splitlines() if x.startswith(b"{")))
-    if seen["failed"]:
-        raise SystemExit(f"{user}: {seen['failed']:.0f} requests failed against {url}")
-    return seen
-
-
-def _dispatch(console: Console) -> int:
-    table = Table(
-        "due times", "asked req/s", "offered", "lag p50 µs", "lag p99 µs", "goal", "",
-        title="dispatch lag (sent − due) against `none`, generator on its own core",
-    )  # fmt: skip
-    missed = 0
-    for result in measure_dispatch([rate for rate, _p50, _p99 in DISPATCH_GOALS]):
-        reached = _reached(result)
-        missed += not reached
-        _, p50, p99 = next(goal for goal in DISPATCH_GOALS if goal[0] == result.rate_rps)
-        goal = f"p99 ≤ {p99:.0f}" if p50 is None else f"p50 ≤ {p50:.0f}, p99 ≤ {p99:.0f}"
-        table.add_row(
-            result.model,
-            f"{result.rate_rps:,.0f}",
-            f"{result.offered / result.expected:.2%}",
-            f"{result.lag_p50_us:.0f}",
-            f"{result.lag_p99_us:.0f}",
-            goal,
-            "pass" if reached else "fail",
-        )
-    console.print(table)
-    return missed
-
-
-def _reached(result: DispatchResult) -> bool:
-    _, p50, p99 = next(goal for goal in DISPATCH_GOALS if goal[0] == result.rate_rps)
-    met = abs(result.offered / result.expected - 1) <= OFFERED_GOAL
-    return met and result.lag_p99_us <= p99 and (p50 is None or result.lag_p50_us <= p50)
+def _rounds(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 2:
+        raise argparse.ArgumentTypeError(f"{text}: allowed a whole number from 2 on")
+    return number
 
 
 if __name__ == "__main__":

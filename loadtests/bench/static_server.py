@@ -1,11 +1,12 @@
-"""Something fast to send to: nginx where it is on PATH, else two replicas of `none`'s /healthz."""
+"""Something faster than any generator: nginx where it is on PATH, else a server of ours that
+answers fixed bytes. Either ends with the block, or with this process."""
 
 from __future__ import annotations
 
 import shutil
-import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -13,14 +14,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
+from loadtests import guard, placement
+from loadtests.target import MeasurementError, read_line
 
-from loadtests import placement
-from loadtests.model import Arm
-from loadtests.target import RunSecrets, StrategyFacts, running_arms
-
+START_TIMEOUT_S = 10.0
+# One process: nobody is left to start another, or to be pinned elsewhere.
 _NGINX = """
-daemon off; worker_processes 1; pid {folder}/pid; error_log stderr crit;
+daemon off; master_process off; pid {folder}/pid; error_log stderr crit;
 events {{ worker_connections 512; }}
 http {{
   access_log off; keepalive_requests 1000000000; keepalive_timeout 3600;
@@ -41,45 +41,61 @@ class StaticServer:
 
 @contextmanager
 def static_server(cpus: tuple[int, ...]) -> Iterator[StaticServer]:
-    if shutil.which("nginx"):
-        with _nginx(cpus) as server:
-            yield server
-        return
-    arm = Arm("none", "none", 1, "bearer")
-    with running_arms({"none": (arm, StrategyFacts(False))}, {}, RunSecrets.fresh()) as arms:
-        (replica,) = arms["none"].replicas
-        placement.pin(replica.process.pid, cpus)
-        yield StaticServer("`none` (404), no nginx on PATH", replica.address.origin)
+    """Raises MeasurementError when it does not start."""
+    nginx = shutil.which("nginx")
+    with _nginx(nginx, cpus) if nginx else _minimal(cpus) as server:
+        yield server
 
 
 @contextmanager
-def _nginx(cpus: tuple[int, ...]) -> Iterator[StaticServer]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    with tempfile.TemporaryDirectory() as folder:
-        config = Path(folder) / "nginx.conf"
-        config.write_text(_NGINX.format(folder=folder, port=port))
-        process = subprocess.Popen(["nginx", "-c", str(config), "-p", folder])  # noqa: S607
-        try:
-            _await_port(port)
-            for child in (process.pid, *_children(process.pid)):
-                placement.pin(child, cpus)
-            yield StaticServer("nginx, one worker", f"http://127.0.0.1:{port}")
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait()
+def _nginx(program: str, cpus: tuple[int, ...]) -> Iterator[StaticServer]:
+    folder, port = tempfile.mkdtemp(prefix="authbench-nginx-"), _free_port()
+    config = Path(folder) / "nginx.conf"
+    config.write_text(_NGINX.format(folder=folder, port=port))
+    command = [sys.executable, "-I", "-S", guard.__file__, folder]
+    command += [program, "-c", str(config), "-p", folder]
+    with _with_stdin(command) as process:
+        pid = int(read_line(process, START_TIMEOUT_S) or 0)
+        _await_port(port, process)
+        placement.pin(pid, cpus)
+        yield StaticServer("nginx, one worker", f"http://127.0.0.1:{port}")
 
 
-def _await_port(port: int) -> None:
-    deadline_s = time.monotonic() + 5
-    while time.monotonic() < deadline_s:
+@contextmanager
+def _minimal(cpus: tuple[int, ...]) -> Iterator[StaticServer]:
+    with _with_stdin([sys.executable, "-m", "loadtests.bench.minimal_server"]) as process:
+        port = int(read_line(process, START_TIMEOUT_S) or 0)
+        if not port:
+            raise MeasurementError("the minimal server did not start")
+        placement.pin(process.pid, cpus)
+        name = "a minimal server on uvloop (no nginx on PATH)"
+        yield StaticServer(name, f"http://127.0.0.1:{port}")
+
+
+@contextmanager
+def _with_stdin(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that ends at the end of its stdin."""
+    with subprocess.Popen(
+        command,
+        cwd=Path(__file__).parent.parent.parent,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:
+        yield process
+
+
+def _await_port(port: int, process: subprocess.Popen[bytes]) -> None:
+    deadline_s = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline_s and process.poll() is None:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.02)
-    raise SystemExit("nginx did not start")
+    raise MeasurementError("nginx did not start")
 
 
-def _children(pid: int) -> list[int]:
-    return [child.pid for child in psutil.Process(pid).children()]
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from loadtests.model import Placement
@@ -45,3 +48,17 @@ def test_pinning_moves_the_process() -> None:
 def test_server_cpus_can_be_capped() -> None:
     assert place(range(8), max_server_cpus=1) == Placement((0,), (6,), (7,))
     assert place(range(2), max_server_cpus=1) == place(range(2))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux pins")
+def test_a_thread_that_ended_meanwhile_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    here = [SimpleNamespace(id=gone.pid), SimpleNamespace(id=os.getpid())]
+    monkeypatch.setattr(psutil.Process, "threads", lambda _process: here)
+    before = usable_cpus()
+    try:
+        pin(os.getpid(), before[:1])
+        assert usable_cpus() == before[:1]
+    finally:
+        pin(os.getpid(), before)

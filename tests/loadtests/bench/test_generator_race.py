@@ -1,0 +1,49 @@
+"""The race of our client and Locust's: every rival at a real server, and how goals are judged."""
+
+from __future__ import annotations
+
+import pytest
+
+from loadtests.bench import generator
+from loadtests.bench.generator import FAST, FIRED, PLANNED, Slice, measure
+from loadtests.bench.static_server import static_server
+from loadtests.target import MeasurementError
+
+
+@pytest.mark.parametrize("user", [FAST, FIRED, PLANNED])
+def test_every_rival_works_and_counts_what_it_did(user: str) -> None:
+    with static_server(()) as server:
+        told = measure(user, server.url, (), slice_s=0.2)
+    assert told.requests > 100
+    assert told.duration_s >= 0.2
+    assert 0 < told.cpu_s < 2 * told.duration_s
+
+
+def test_requests_that_fail_are_no_measurement() -> None:
+    with pytest.raises(MeasurementError, match=r"ours, in a run: requests failed at http://127"):
+        measure(PLANNED, "http://127.0.0.1:1", (), slice_s=0.1)
+
+
+def spending(cpu_us: float) -> list[Slice]:
+    return [Slice(1_000, cpu_us * factor / 1e3, 1.0) for factor in (0.99, 1.0, 1.01)]
+
+
+@pytest.mark.parametrize(
+    ("fired_us", "planned_us", "reached"),
+    [
+        (24.0, 19.0, [True, True, True]),
+        (24.0, 21.0, [False, True, True]),
+        (26.0, 19.0, [True, False, True]),
+        (60.0, 30.0, [False, False, False]),
+    ],
+)
+def test_a_goal_is_missed_when_the_whole_interval_is_on_the_wrong_side(
+    fired_us: float, planned_us: float, reached: list[bool]
+) -> None:
+    slices = {
+        # In proportion to its own noise, so that ratios have none.
+        FAST: spending(100.0),
+        FIRED: spending(fired_us),
+        PLANNED: spending(planned_us),
+    }
+    assert [goal.is_reached for goal in generator.goals(slices)] == reached
