@@ -143,6 +143,14 @@ def test_one_odd_second_does_not_condemn_a_phase() -> None:
     assert names(CAPACITY, odd) == ["capacity_not_reached"]
 
 
+def test_a_part_that_came_too_late_is_said_of_its_slice_and_counted() -> None:
+    late = a_busy(findings=("late_worker",))
+    assert slice_findings(late, CAPACITY) == ("late_worker",)
+    (found,) = phase_findings(CAPACITY, "none", [late, a_busy(), late], TWO_CPUS)
+    assert (found.name, found.severity) == ("late_worker", "warning")
+    assert "2 of 3 slices" in found.message
+
+
 def test_a_slice_line_names_what_is_wrong_with_it() -> None:
     record = a_busy(unsent=1, pool_exhausted=2, cpu_s=spent(0.8, 0.1, 0.9))
     expected = ("unsent_requests", "pool_exhausted", "generator_saturated")
@@ -275,7 +283,7 @@ def test_trials_without_a_line_are_missed() -> None:
 def test_every_finding_has_advice() -> None:
     known = [each for each in vars(rules).values() if isinstance(each, rules.Rule)]
     found: list[Finding] = [rule.found("none", "capacity", "") for rule in known]
-    assert len({each.name for each in found}) == len(found) == 22
+    assert len({each.name for each in found}) == len(found) == 25
     assert all(each.message and each.advice for each in found)
 
 
