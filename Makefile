@@ -7,7 +7,7 @@ RUN ?= results/latest
 WEB_PORT ?= 8089
 
 .PHONY: help bench spectrum algorithms payload population slo report smoke ui test fuzz check \
-  compare gate bench-servers bench-logins bench-generator up down lock clean
+  compare gate bench-servers bench-logins bench-generator bench-workers up down lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -81,6 +81,9 @@ bench-servers: $(INSTALLED) ## what the frame costs: our servers against hand-wr
 
 bench-logins: $(INSTALLED) ## what 100,000 logins cost to mint and to keep, every strategy (minutes)
 	@$(BIN)/python -m servers.bench --logins
+
+bench-workers: $(INSTALLED) ## whether three generator processes measure what one does (about 3 minutes)
+	@$(BIN)/python -m loadtests.bench.workers
 
 bench-generator: $(INSTALLED) ## what the generator can do: requests a core, dispatch lag
 	@$(BIN)/python -m loadtests.bench

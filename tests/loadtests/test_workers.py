@@ -6,6 +6,7 @@ import signal
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -143,7 +144,7 @@ def test_a_lost_worker_costs_its_block_and_no_more(tmp_path: Path) -> None:
         _await_slice_of(block, tmp_path)
         victim = _workers(_master(process))[1]
         victim.send_signal(number)
-        wait_for(lambda each=victim: are_gone([each]), START_S, "the worker gone")
+        wait_for(partial(are_gone, [victim]), START_S, "the worker gone")
     output, errors = process.communicate(timeout=2 * START_S)
     assert errors == ""
     assert process.returncode in {0, 3}

@@ -143,14 +143,6 @@ def test_one_odd_second_does_not_condemn_a_phase() -> None:
     assert names(CAPACITY, odd) == ["capacity_not_reached"]
 
 
-def test_a_part_that_came_too_late_is_said_of_its_slice_and_counted() -> None:
-    late = a_busy(findings=("late_worker",))
-    assert slice_findings(late, CAPACITY) == ("late_worker",)
-    (found,) = phase_findings(CAPACITY, "none", [late, a_busy(), late], TWO_CPUS)
-    assert (found.name, found.severity) == ("late_worker", "warning")
-    assert "2 of 3 slices" in found.message
-
-
 def test_a_slice_line_names_what_is_wrong_with_it() -> None:
     record = a_busy(unsent=1, pool_exhausted=2, cpu_s=spent(0.8, 0.1, 0.9))
     expected = ("unsent_requests", "pool_exhausted", "generator_saturated")

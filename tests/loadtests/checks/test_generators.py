@@ -1,10 +1,12 @@
+"""Checks of slices that several generator processes played."""
+
 from __future__ import annotations
 
 import pytest
 
-from loadtests.checks import generator_busy
-from loadtests.model import CpuSeconds, SliceRecord, WorkerShare
-from tests.builders import a_slice
+from loadtests.checks import generator_busy, phase_findings, slice_findings
+from loadtests.model import CpuSeconds, Placement, SliceRecord, WorkerShare
+from tests.builders import a_phase, a_slice
 
 
 def a_second(total_s: float, *workers: tuple[int | None, float]) -> SliceRecord:
@@ -34,3 +36,14 @@ def a_second(total_s: float, *workers: tuple[int | None, float]) -> SliceRecord:
 )
 def test_a_generator_is_as_busy_as_its_busiest_core(slices: list[SliceRecord], busy: float) -> None:
     assert generator_busy(slices) == pytest.approx(busy)
+
+
+def test_a_part_that_came_too_late_is_said_of_its_slice_and_counted() -> None:
+    phase = a_phase("login")
+    late = a_slice(phase="login", findings=("late_worker",))
+    assert "late_worker" in slice_findings(late, phase)
+    found = phase_findings(phase, "none", [late, a_slice(), late], Placement((0,), (0,), (1,)))
+    (said,) = (each for each in found if each.name == "late_worker")
+    assert said.severity == "warning"
+    assert "2 of 3 slices" in said.message
+    assert "late_worker" not in slice_findings(a_slice(), phase)
