@@ -66,7 +66,9 @@ def _walk_alone(environment: LocustEnvironment) -> None:
 
 def _lead(environment: LocustEnvironment) -> None:
     # Workers connect meanwhile, so other greenlets must run.
-    order = parse_order(_read_line(_await_stdin))
+    readable = get_hub().loop.io(sys.stdin.fileno(), _READ)
+    order = parse_order(_read_line(lambda: get_hub().wait(readable)))
+    readable.close()
     environment.lifeline = Lifeline(end_group)
     pin(os.getpid(), order.placement.generator_cpus)
     started = Event()
@@ -166,8 +168,3 @@ def _read_line(await_data: Callable[[], None] = lambda: None) -> bytes:
             os._exit(1)
         line += data
     return line
-
-
-def _await_stdin() -> None:
-    """Until there is something to read, or the end."""
-    get_hub().wait(get_hub().loop.io(sys.stdin.fileno(), _READ))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -85,6 +87,27 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     assert left_behind(folder) == []
 
 
+Measuring = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def measuring() -> Iterator[Measuring]:
+    """Starts a run and waits for its first slice; what a failed test leaves behind is ended."""
+    seen: list[psutil.Process] = []
+
+    def started(folder: Path, **how: Any) -> subprocess.Popen[str]:
+        process = start(folder, **how)
+        seen.append(psutil.Process(process.pid))
+        await_first_slice(folder)
+        seen.extend(descendants(process.pid))
+        return process
+
+    yield started
+    for each in seen:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            each.kill()
+
+
 def of(folder: Path, phase: str) -> list[SliceRecord]:
     return [record for record in slices(folder) if record.phase == phase]
 
@@ -137,9 +160,9 @@ def test_trials_are_made_once_beside_the_background_of_all(finished: Path) -> No
     assert of(finished, "revocation")[0].offered > 0
 
 
-def test_a_lost_worker_costs_its_block_and_no_more(tmp_path: Path) -> None:
+def test_a_lost_worker_costs_its_block_and_no_more(tmp_path: Path, measuring: Measuring) -> None:
     """One that is killed, and one that is only silent and must be ended with its block."""
-    process = start(tmp_path, blocks=3, rounds=4, text=EXPERIMENT)
+    process = measuring(tmp_path, blocks=3, rounds=4, text=EXPERIMENT)
     for block, number in enumerate((signal.SIGKILL, signal.SIGSTOP)):
         _await_slice_of(block, tmp_path)
         victim = _workers(_master(process))[1]
@@ -167,12 +190,11 @@ def test_a_lost_worker_costs_its_block_and_no_more(tmp_path: Path) -> None:
 
 
 def test_a_run_that_lost_all_workers_in_every_block_says_it_measured_nothing(
-    tmp_path: Path,
+    tmp_path: Path, measuring: Measuring
 ) -> None:
     """In a slice so long that Locust's master has given up before the slice ends."""
     long = EXPERIMENT.replace("slice_s = 0.2", "slice_s = 8")
-    process = start(tmp_path, blocks=1, text=long)
-    await_first_slice(tmp_path)
+    process = measuring(tmp_path, blocks=1, text=long)
     for worker in _workers(_master(process)):
         worker.kill()
     output, errors = process.communicate(timeout=2 * START_S)
@@ -184,27 +206,35 @@ def test_a_run_that_lost_all_workers_in_every_block_says_it_measured_nothing(
     assert "in latency-300, round 0, of none" in lost.message
 
 
-@pytest.mark.parametrize("who", ["runner", "master"])
-def test_nobody_outlives_a_killed_runner_or_master(tmp_path: Path, who: str) -> None:
-    """With the runner goes even a worker that is stopped and can watch nothing."""
-    process = start(tmp_path, blocks=2, rounds=MANY, text=EXPERIMENT)
-    await_first_slice(tmp_path)
-    master = _master(process)
-    generators = [master, *_workers(master)]
-    assert len(generators) == 1 + WORKERS
+def test_nobody_outlives_a_killed_runner(tmp_path: Path, measuring: Measuring) -> None:
+    """Nor does a worker that is stopped and can watch nothing."""
+    process = measuring(tmp_path, blocks=2, rounds=MANY, text=EXPERIMENT)
     everything = descendants(process.pid)
-    if who == "runner":
-        generators[-1].send_signal(signal.SIGSTOP)
-        process.kill()
-    else:
-        master.kill()
-    wait_for(lambda: are_gone(generators), 5.0, "master and workers gone")
+    _workers(_master(process))[0].send_signal(signal.SIGSTOP)
+    process.kill()
     process.communicate(timeout=START_S)
     wait_for(lambda: are_gone(everything), 5.0, "everything gone")
     wait_for(lambda: left_behind(tmp_path) == [], 5.0, "no folder left")
-    if who == "master":
-        assert process.returncode == 1
-        assert run_store.read_run(the_run(tmp_path)).status == "interrupted"
+
+
+def test_nobody_outlives_a_killed_master(tmp_path: Path, measuring: Measuring) -> None:
+    """Workers end by themselves; one that is stopped is ended by the runner."""
+    process = measuring(tmp_path, blocks=2, rounds=MANY, text=EXPERIMENT)
+    everything = descendants(process.pid)
+    master = _master(process)
+    running, stopped = _workers(master)
+    stopped.send_signal(signal.SIGSTOP)
+    process.send_signal(signal.SIGSTOP)
+    master.kill()
+    wait_for(lambda: are_gone([running]), 5.0, "the worker gone without the runner")
+    assert not are_gone([stopped])
+    process.send_signal(signal.SIGCONT)
+    _output, errors = process.communicate(timeout=START_S)
+    assert "the load generator ended early" in errors
+    assert process.returncode == 1
+    assert run_store.read_run(the_run(tmp_path)).status == "interrupted"
+    wait_for(lambda: are_gone(everything), 5.0, "everything gone")
+    assert left_behind(tmp_path) == []
 
 
 def _master(process: subprocess.Popen[str]) -> psutil.Process:
