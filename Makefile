@@ -7,7 +7,7 @@ RUN ?= results/latest
 WEB_PORT ?= 8089
 
 .PHONY: help bench spectrum algorithms payload population slo report smoke ui test fuzz check \
-  compare gate bench-servers bench-logins bench-generator bench-dispatch crosscheck \
+  compare gate bench-servers bench-logins bench-generator bench-dispatch bench-workers crosscheck \
   up down lock clean
 .DEFAULT_GOAL := help
 
@@ -91,6 +91,9 @@ bench-dispatch: $(INSTALLED) ## how late requests leave, at 1,000 to 10,000 a se
 
 crosscheck: $(INSTALLED) ## whether wrk tells the same of the same servers (about 4 minutes; needs wrk on PATH)
 	@$(BIN)/python -m loadtests.bench crosscheck
+
+bench-workers: $(INSTALLED) ## whether three generator processes measure what one does (about 3 minutes)
+	@$(BIN)/python -m loadtests.bench workers
 
 up: ## start the container stack (web UI on 127.0.0.1:8089)
 	@umask 077; test -f .env || $(PYTHON) -c 'import secrets; [print(f"{n}={secrets.token_urlsafe(32)}") for n in ("AUTHBENCH_ADMIN_SECRET", "AUTHBENCH_SIGNING_KEY", "AUTHBENCH_USER_PASSWORD")]' > .env

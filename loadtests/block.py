@@ -65,7 +65,7 @@ def measure_block(
     experiment = plan.experiment
     predicted_block_s = predicted_s(experiment) / experiment.blocks
     with (
-        start_generator(experiment.pool_users) as generator,
+        start_generator(experiment.pool_users, experiment.generators) as generator,
         running_arms(plan.arms(), _server_settings(experiment), plan.secrets) as arms,
     ):
         targets, facts = ready(plan, arms, predicted_block_s)

@@ -5,13 +5,47 @@ A walk conducts: it knows the plan, reads the clocks and keeps the records. A cr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from loadtests.model import Books, Load, PlannedSlice
+from loadtests.model import Books, Load, LostWorker, PlannedSlice
 from loadtests.pacing import due_times_ns
 from loadtests.recorder import Tally
 from loadtests.saturation import Look
+
+Item = TypeVar("Item")
+
+
+class WorkerLostError(Exception):
+    """A worker died or fell silent: what it was to play cannot be known any more."""
+
+    def __init__(self, lost: LostWorker) -> None:
+        super().__init__(lost.why)
+        self.lost = lost
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one of `workers` takes of everything that is numbered: each `workers`-th, from its own
+    number on. The shares together are the whole, whatever their number."""
+
+    worker: int = 0
+    workers: int = 1
+
+    def of(self, items: Sequence[Item]) -> Sequence[Item]:
+        return items[self.worker :: self.workers]
+
+    def count(self, total: int) -> int:
+        """How many of `total` things are this worker's."""
+        return len(range(self.worker, total, self.workers))
+
+    def number(self, own: int) -> int:
+        """The number among all of this worker's `own`-th thing, counted from 0."""
+        return self.worker + own * self.workers
+
+
+WHOLE = Share()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +67,41 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerPlayed:
+    """What one worker did of a part: requests completed, and when it began to play, in ns."""
+
+    completed: int
+    began_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class Played:
-    """What became of a part; `unsent`, `pool_exhausted` and `books` as in a slice's record."""
+    """What became of a part; `unsent`, `pool_exhausted` and `books` as in a slice's record.
+
+    `workers` in their order; none where this process played alone.
+    """
 
     tally: Tally
     unsent: int
     pool_exhausted: int
     books: Books
+    workers: tuple[WorkerPlayed, ...] = ()
 
 
 class Crew(Protocol):
-    """Plays one part at a time: begin, perhaps some looks, end, sum up."""
+    """Plays one part at a time: begin, perhaps some looks, end, sum up.
+
+    Raises WorkerLostError from any of them when one of several workers fails.
+    """
 
     @property
     def lead_ns(self) -> int:
         """How long before its guard begins a part must be known, in ns."""
+        ...
+
+    @property
+    def worker_pids(self) -> tuple[int, ...]:
+        """The workers' processes, once rehearsed; none where this process plays alone."""
         ...
 
     def rehearse(self) -> None:

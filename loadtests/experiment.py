@@ -75,6 +75,7 @@ class _File(Table):
     warm_up_s: Positive = 0.5
     max_repeats: Annotated[int, Field(ge=0)] = 2
     max_server_cpus: Count | None = None
+    generators: Count = 1
     server: dict[str, Setting] = Field(default_factory=dict)
     arms: Annotated[list[_Arm], Field(min_length=1)]
     phases: Annotated[list[PhaseTable], Field(min_length=1)]
@@ -136,6 +137,7 @@ def _to_model(name: str, file: _File) -> Experiment:
         max_repeats=file.max_repeats,
         server=file.server,
         max_server_cpus=file.max_server_cpus,
+        generators=file.generators,
         gates=tuple(file.gate.rules),
     )
 

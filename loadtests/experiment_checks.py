@@ -41,6 +41,11 @@ def _check_phases(path: Path, experiment: Experiment) -> None:
             f"{path}: pool_users = {experiment.pool_users}; allowed: at least {most}, "
             "the users of the largest closed load"
         )
+    if experiment.generators > experiment.pool_users:
+        raise ConfigurationError(
+            f"{path}: generators = {experiment.generators}; allowed: at most "
+            f"{experiment.pool_users} (pool_users), so that each has a user"
+        )
     measured = False
     for phase in experiment.phases:
         measured = measured or phase.kind == "capacity"

@@ -21,6 +21,7 @@ def findings_of(folder: Path, run: RunRecord) -> Iterator[Finding]:
         yield from checks.disturbance_findings(phase, by_arm, os.cpu_count() or 1)
         yield from checks.clock_findings(phase, by_arm)
         for arm, measured in by_arm.items():
+            yield from checks.missing_findings(run, phase, arm, measured)
             yield from checks.phase_findings(phase, arm, measured, run.placement)
             yield from checks.search_findings(phase, arm, measured)
             tried = trials[phase.name, arm]

@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
@@ -46,6 +49,9 @@ class Generator:
             message = parse_message(line)
             if message.done:
                 return
+            if message.lost is not None:
+                lost = replace(message.lost, log=self._last_lines())
+                message = replace(message, lost=lost)
             yield message
 
     def _lines(self, give_up_s: float, check: Callable[[], None]) -> Iterator[bytes]:
@@ -68,16 +74,20 @@ class Generator:
 
 
 @contextmanager
-def start_generator(users: int) -> Iterator[Generator]:
-    """A Locust process with `users` users, ended with the block or with this process."""
+def start_generator(users: int, generators: int = 1) -> Iterator[Generator]:
+    """A Locust process with `users` users, or several and their master; ended with the block or
+    with this process."""
+    # Every worker has as many; those without a number of their own stand aside.
+    started = -(-users // generators) * generators
     read_fd, write_fd = os.pipe()
-    with tempfile.TemporaryFile() as log:
+    with tempfile.TemporaryFile() as log, _free_port() as port:
         process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless"),
-                *("--users", str(users), "--spawn-rate", str(users), "--only-summary"),
+                *("--users", str(started), "--spawn-rate", str(started), "--only-summary"),
                 # Or closing statistics would stand where a failure's reason should.
                 "--skip-log-setup",
+                *(_processes(generators, port) if generators > 1 else ()),
             ],
             cwd=_ROOT,
             env={**os.environ, LINES_FD_VARIABLE: str(write_fd)},
@@ -95,6 +105,26 @@ def start_generator(users: int) -> Iterator[Generator]:
             os.close(read_fd)
 
 
+def _processes(generators: int, port: int) -> list[str]:
+    return [
+        *("--processes", str(generators)),
+        *("--master-bind-host", "127.0.0.1", "--master-bind-port", str(port)),
+        *("--master-host", "127.0.0.1", "--master-port", str(port)),
+    ]
+
+
+@contextmanager
+def _free_port() -> Iterator[int]:
+    """A port that nobody else is given meanwhile. Locust's master sets SO_REUSEADDR as well, so it
+    can have it."""
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        if sys.platform != "linux":
+            held.close()
+        yield int(held.getsockname()[1])
+
+
 def _stop(process: subprocess.Popen[bytes]) -> None:
     assert process.stdin is not None
     with contextlib.suppress(BrokenPipeError):
@@ -104,3 +134,6 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+    # A worker that is stopped sees nothing end.
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)

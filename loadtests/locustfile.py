@@ -29,6 +29,7 @@ class AuthbenchUser(SimulatedUser):
 events: Any = locust.events
 
 if planned.is_ordered():
+    planned.get_ready()
     events.init.add_listener(lambda environment, **_: planned.follow(environment))
 else:
     events.init_command_line_parser.add_listener(by_hand.add_arguments)

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from loadtests.model import (
     Carrier,
     Experiment,
+    LostWorker,
     Placement,
     PlannedSlice,
     RevocationRecord,
@@ -84,11 +85,13 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A line from the generator: a slice about to start, a slice, a trial, or the end."""
+    """A line from the generator: a slice about to start, a slice, a trial, a worker that was lost,
+    or the end."""
 
     starting: PlannedSlice | None = None
     slice: SliceRecord | None = None
     revocation: RevocationRecord | None = None
+    lost: LostWorker | None = None
     done: bool = False
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -18,9 +18,13 @@ _NS_PER_S = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """CPU seconds between two readings; None where something cannot be read."""
+    """CPU seconds between two readings; None where something cannot be read.
+
+    The generator's hold those of its workers, which `workers_s` names one by one.
+    """
 
     cpu_s: CpuSeconds
+    workers_s: tuple[float | None, ...]
     steal_s: float | None
     foreign_cpu_s: float | None
 
@@ -32,9 +36,10 @@ class Reading:
     at_ns: int
     server_ns: int | None
     store_ns: int | None
-    generator_ns: int
+    generator_ns: int | None
     ours_ns: int | None
     machine: MachineCpu | None
+    workers_ns: tuple[int | None, ...] = ()
 
     def since(self, before: Reading) -> Spent:
         machine, was = self.machine, before.machine
@@ -51,6 +56,7 @@ class Reading:
                 store=_difference_s(self.store_ns, before.store_ns),
                 generator=_difference_s(self.generator_ns, before.generator_ns),
             ),
+            tuple(map(_difference_s, self.workers_ns, before.workers_ns)),
             steal_s,
             foreign_cpu_s,
         )
@@ -59,7 +65,8 @@ class Reading:
 class Meters:
     """Reads the clocks of one arm; pids unknown (servers elsewhere) read as None."""
 
-    def __init__(self, measured: ArmTarget, order: Order) -> None:
+    def __init__(self, measured: ArmTarget, order: Order, worker_pids: Sequence[int] = ()) -> None:
+        self._worker_pids = worker_pids
         known = [replica.pid for replica in measured.replicas if replica.pid is not None]
         self._server_pids = known if len(known) == len(measured.replicas) else None
         self._read_store = _store_clock(measured)
@@ -70,7 +77,7 @@ class Meters:
             for target in order.targets
             for pid in (target.store_pid, *(replica.pid for replica in target.replicas))
             if pid is not None
-        ] + [order.runner_pid, os.getpid()]
+        ] + [order.runner_pid, os.getpid(), *worker_pids]
 
     def read(self) -> Reading:
         at_ns = time.monotonic_ns()
@@ -79,13 +86,15 @@ class Meters:
         ours_ns = processes_cpu_ns(self._our_pids)
         if self._store_is_foreign:
             ours_ns = None if ours_ns is None or store_ns is None else ours_ns + store_ns
+        workers_ns = tuple(processes_cpu_ns([pid]) for pid in self._worker_pids)
         return Reading(
             at_ns=at_ns,
             server_ns=server_ns,
             store_ns=store_ns,
-            generator_ns=time.process_time_ns(),
+            generator_ns=_sum(time.process_time_ns(), *workers_ns),
             ours_ns=ours_ns,
             machine=machine_cpu(),
+            workers_ns=workers_ns,
         )
 
 
@@ -106,6 +115,10 @@ def is_local(store_url: str | None) -> bool:
     parts = urlsplit(store_url)
     host = parts.hostname or ""
     return parts.scheme == "unix" or host in {"localhost", "::1"} or host.startswith("127.")
+
+
+def _sum(*clocks_ns: int | None) -> int | None:
+    return None if None in clocks_ns else sum(clock_ns or 0 for clock_ns in clocks_ns)
 
 
 def _difference_s(after_ns: int | None, before_ns: int | None) -> float | None:

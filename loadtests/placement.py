@@ -14,19 +14,30 @@ from loadtests.model import Placement
 NOWHERE = Placement((), (), ())
 
 
-def place(cpus: Iterable[int], max_server_cpus: int | None = None) -> Placement:
+def place(
+    cpus: Iterable[int], max_server_cpus: int | None = None, generators: int = 1
+) -> Placement:
     """Pure: the CPUs to use -> who runs where.
 
-    One: nothing is pinned. Two: servers and stores on the first, generator and runner on the
-    other. Three: the stores get their own. Four and more: the servers get the rest, or as many
-    of it as `max_server_cpus` allows, so that one generator can bring them to their limit.
+    One: nothing is pinned. Two: servers and stores on the first, generators and runner on the
+    other. Three: the stores get their own. Four and more: each of the `generators` gets its own,
+    as far as one is left for servers and one for stores, and the servers get the rest, or as many
+    of it as `max_server_cpus` allows, so that the generators can bring them to their limit.
     """
     ordered = tuple(sorted(cpus))
     if len(ordered) < 2:
         return NOWHERE
     if len(ordered) == 2:
         return Placement(ordered[:1], ordered[:1], ordered[1:])
-    return Placement(ordered[:-2][:max_server_cpus], ordered[-2:-1], ordered[-1:])
+    own = min(generators, len(ordered) - 2) if len(ordered) > 3 else 1
+    servers, stores = ordered[: -own - 1], ordered[-own - 1 : -own]
+    return Placement(servers[:max_server_cpus], stores, ordered[-own:])
+
+
+def worker_cpu(placement: Placement, worker: int) -> int | None:
+    """Which CPU one of several generators keeps to: they take theirs in turn. None: any."""
+    cpus = placement.generator_cpus
+    return cpus[worker % len(cpus)] if cpus else None
 
 
 def usable_cpus() -> tuple[int, ...]:

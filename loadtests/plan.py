@@ -12,6 +12,8 @@ from loadtests.model import Experiment, Phase, PlannedSlice
 BLOCK_FIXED_S = 3.0
 BLOCK_PER_REPLICA_S = 0.3
 SLICE_FIXED_S = 0.06
+# What messages between several generator processes add to a slice.
+WORKERS_SLICE_S = 0.06
 
 
 def plan_block(experiment: Experiment, block: int) -> list[PlannedSlice]:
@@ -38,6 +40,8 @@ def predicted_s(experiment: Experiment) -> float:
     slices_s = sum(
         _rounds(phase) * len(experiment.arms) * _slice_s(phase) for phase in experiment.phases
     )
+    if experiment.generators > 1:
+        slices_s += WORKERS_SLICE_S * expected_slices(experiment) / experiment.blocks
     warm_up_s = experiment.warm_up_s * len(experiment.arms)
     block_s = BLOCK_FIXED_S + BLOCK_PER_REPLICA_S * replicas + warm_up_s + slices_s
     return experiment.blocks * block_s

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from loadtests import scenarios
-from loadtests.crew import Part, Played, part_dues_ns
+from loadtests.crew import WHOLE, Part, Played, Share, part_dues_ns
 from loadtests.dispatcher import Dispatcher, new_alarm, wait_until
 from loadtests.messages import Order
 from loadtests.model import Books
@@ -21,13 +21,20 @@ Count = Callable[[], tuple[int, int]]
 
 
 class Player:
-    """A crew of one process. `turn_to` points every user at an arm; `count` says how many requests
-    were begun by now, and how many of them are under way."""
+    """A crew of one process, or one worker of several with its share of users and due times.
+
+    `turn_to` points every user of this process at an arm; `count` says how many requests were
+    begun by now, and how many of them are under way.
+    """
 
     # From drawing due times to the first of them.
     lead_ns = 5_000_000
+    worker_pids: tuple[int, ...] = ()
 
-    def __init__(self, order: Order, stage: Stage, turn_to: Turn, count: Count) -> None:
+    def __init__(
+        self, order: Order, stage: Stage, turn_to: Turn, count: Count, share: Share = WHOLE
+    ) -> None:
+        self._share = share
         self._experiment = order.experiment
         self._stage = stage
         self._turn_to = turn_to
@@ -44,21 +51,21 @@ class Player:
             self._turn_to(arm.name)
             self._stage.open(_drive(browse))
             until_ns = time.monotonic_ns() + int(self._experiment.warm_up_s * _NS_PER_S)
-            self._stage.run_closed(self._experiment.pool_users, until_ns)
+            self._stage.run_closed(self._stage.waiting, until_ns)
             wait_until(self._alarm, until_ns)
             self._stage.drain(self._experiment.request_timeout_s)
 
     def begin(self, part: Part) -> None:
         self._part = part
         self._turn_to(part.planned.arm)
-        dues_ns = part_dues_ns(part)
+        dues_ns = self._share.of(part_dues_ns(part))
         self._stage.open(_drive(scenarios.load(part.scenario)))
         begun, under_way = self._count()
         self._ended_before = begun - under_way
         if part.load.is_open:
             self._dispatcher.start(dues_ns)
         else:
-            self._stage.run_closed(part.load.users or 1, part.end_ns)
+            self._stage.run_closed(self._share.count(part.load.users or 1), part.end_ns)
 
     def look(self) -> Look:
         """With n requests unanswered, the oldest of them has been due at least as long as the n-th

@@ -6,7 +6,7 @@ During a slice a request costs one list append; histograms are built in the next
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import NamedTuple
@@ -61,6 +61,41 @@ def tally(stamps: Iterable[Stamp], start_ns: int, end_ns: int, *, by_due: bool) 
             received=sum(stamp.received_bytes for stamp in completed),
         ),
     )
+
+
+def merge(shares: Sequence[Tally]) -> Tally:
+    """What one tally of all the stamps together would have been, to the bit."""
+    return Tally(
+        endpoints={
+            name: _together([s.endpoints[name] for s in shares if name in s.endpoints])
+            for name in sorted({name for share in shares for name in share.endpoints})
+        },
+        dispatch_lag=_added(share.dispatch_lag for share in shares),
+        completed=sum(share.completed for share in shares),
+        recorded=sum(share.recorded for share in shares),
+        wire_bytes=WireBytes(
+            sent=sum(share.wire_bytes.sent for share in shares),
+            received=sum(share.wire_bytes.received for share in shares),
+        ),
+    )
+
+
+def _together(records: Sequence[EndpointRecord]) -> EndpointRecord:
+    outcomes: Counter[str] = Counter()
+    for record in records:
+        outcomes.update(record.outcomes)
+    return EndpointRecord(
+        outcomes=dict(outcomes),
+        response=_added(record.response for record in records),
+        service=_added(record.service for record in records),
+    )
+
+
+def _added(texts: Iterable[str]) -> str:
+    total = Histogram()
+    for text in texts:
+        total.merge(Histogram.from_text(text))
+    return total.to_text()
 
 
 def _endpoint(stamps: list[Stamp]) -> EndpointRecord:

@@ -19,7 +19,14 @@ from loadtests import checks, environment, length, run_store
 from loadtests.block import BlockPlan, Readied, measure_block
 from loadtests.findings import findings_of
 from loadtests.messages import Message
-from loadtests.model import ConfigurationError, Experiment, RunRecord, RunStatus, StoreInfo
+from loadtests.model import (
+    ConfigurationError,
+    Experiment,
+    LostWorker,
+    RunRecord,
+    RunStatus,
+    StoreInfo,
+)
 from loadtests.placement import place, usable_cpus
 from loadtests.progress import Progress
 from loadtests.resume import (
@@ -126,7 +133,7 @@ def _prepare(experiment: Experiment) -> BlockPlan:
     return BlockPlan(
         experiment=experiment,
         facts=facts,
-        placement=place(usable_cpus(), experiment.max_server_cpus),
+        placement=place(usable_cpus(), experiment.max_server_cpus, experiment.generators),
         secrets=RunSecrets.fresh(),
         run_started_ns=time.monotonic_ns(),
     )
@@ -159,10 +166,14 @@ def _run_block(
         noted = replace(record, blocks=blocks, store=known.store or record.store)
         run_store.write_run(folder, noted)
 
+    lost: LostWorker | None = None
     for message in measure_block(plan, block, note):
         _keep(message, plan.experiment, folder, progress)
+        lost = message.lost or lost
+    if lost is not None:
+        progress.say(f"block {block + 1} ended early: {lost.sentence()}\n{lost.log}".rstrip())
     noted = run_store.read_run(folder)
-    finished = replace(noted.blocks[-1], finished=True)
+    finished = replace(noted.blocks[-1], finished=True, lost_worker=lost)
     record = replace(noted, blocks=(*noted.blocks[:-1], finished))
     run_store.write_run(folder, record)
     return record

@@ -15,13 +15,14 @@ from functools import partial
 from itertools import groupby
 
 from loadtests.checks import is_disturbed
-from loadtests.checks.rules import SATURATED
+from loadtests.checks.rules import LATE_WORKER, SATURATED
 from loadtests.clock_rate import ClockWatch
-from loadtests.crew import Crew, Part, Played
+from loadtests.crew import Crew, Part, Played, WorkerLostError
 from loadtests.dispatcher import new_alarm, wait_until
 from loadtests.messages import Message, Order
-from loadtests.meters import Meters, Reading
-from loadtests.model import Load, Phase, PlannedSlice, SliceRecord
+from loadtests.meters import Meters, Reading, Spent
+from loadtests.model import Load, Phase, PlannedSlice, SliceRecord, WorkerShare
+from loadtests.placement import worker_cpu
 from loadtests.probing import Searches, await_end
 from loadtests.trials import run_trials
 
@@ -45,16 +46,27 @@ class Walk:
         self._capacity_rps: dict[str, dict[tuple[str, int], float]] = defaultdict(dict)
         self._searches = Searches(order.experiment)
         self._clocks = ClockWatch(order.placement.server_cpus)
-        self._meters = {target.arm: Meters(target, order) for target in order.targets}
+        self._meters: dict[str, Meters] = {}
 
     def run(self) -> None:
+        """Ends early when the crew loses a worker: what the others did alone is no measurement."""
+        try:
+            self._walk()
+        except WorkerLostError as error:
+            self._emit(Message(lost=error.lost))
+        self._emit(Message(done=True))
+
+    def _walk(self) -> None:
         self._crew.rehearse()
+        self._meters = {
+            target.arm: Meters(target, self._order, self._crew.worker_pids)
+            for target in self._order.targets
+        }
         gc.collect()
         gc.freeze()
         gc.disable()
         for slices in _rounds(self._order.slices):
             self._walk_round(slices)
-        self._emit(Message(done=True))
 
     def _walk_round(self, slices: Sequence[PlannedSlice]) -> None:
         """A round disturbed from outside is walked again while the block has repeats left.
@@ -121,12 +133,14 @@ class Walk:
         part = Part(planned, attempt, "browse", load, start_ns, start_ns, horizon_ns)
         self._crew.begin(part)
         before = self._meters[planned.arm].read()
-        for line in run_trials(self._order, planned, phase.trials):
-            self._emit(Message(revocation=line))
+        lines = list(run_trials(self._order, planned, phase.trials))
         end_ns = time.monotonic_ns()
         self._crew.end(end_ns, give_up=False)
         after = self._meters[planned.arm].read()
         played = self._crew.sum_up(start_ns, end_ns)
+        # Not before: without the whole background these are trials at another load.
+        for line in lines:
+            self._emit(Message(revocation=line))
         return self._record(part, played, before, after, end_ns)
 
     def _background_rps(self, arm: str, phase: Phase) -> float:
@@ -140,8 +154,11 @@ class Walk:
         planned, measured = part.planned, played.tally
         zero_ns = self._order.run_started_ns
         spent, clock = after.since(before), self._clocks.look()
+        workers = self._shares(part, played, spent)
         # Trials end when they have told what they can; anything else that ends early, saturated.
         is_early = end_ns < part.end_ns and self._experiment.phase(planned.phase).trials is None
+        is_late = any(each.lead_s < 0 for each in workers)
+        doubts = ((is_early, SATURATED), (is_late, LATE_WORKER))
         return SliceRecord(
             block=planned.block,
             phase=planned.phase,
@@ -166,7 +183,19 @@ class Walk:
             books=played.books,
             cpu_mhz=clock.mhz,
             throttled=clock.throttled,
-            findings=(SATURATED.name,) if is_early else (),
+            findings=tuple(rule.name for broken, rule in doubts if broken),
+            workers=workers,
+        )
+
+    def _shares(self, part: Part, played: Played, spent: Spent) -> tuple[WorkerShare, ...]:
+        return tuple(
+            WorkerShare(
+                cpu=worker_cpu(self._order.placement, number),
+                cpu_s=cpu_s,
+                completed=did.completed,
+                lead_s=(part.guard_ns - did.began_ns) / _NS_PER_S,
+            )
+            for number, (did, cpu_s) in enumerate(zip(played.workers, spent.workers_s, strict=True))
         )
 
 

@@ -1,4 +1,5 @@
-"""python -m loadtests.bench generator | dispatch | crosscheck: the generator itself is measured."""
+"""The generator itself is measured: python -m loadtests.bench generator, dispatch, workers or
+crosscheck."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ import sys
 
 from rich.console import Console
 
-from loadtests.bench import crosscheck, dispatch_table, generator
+from loadtests.bench import crosscheck, dispatch_table, generator, workers
 from loadtests.model import ConfigurationError
 from loadtests.target import MeasurementError
 
@@ -38,6 +39,10 @@ def _dispatch(console: Console, _arguments: argparse.Namespace) -> int:
     return dispatch_table.main(console)
 
 
+def _workers(console: Console, _arguments: argparse.Namespace) -> int:
+    return workers.main(console)
+
+
 def _crosscheck(console: Console, arguments: argparse.Namespace) -> int:
     return crosscheck.main(console, arguments.rounds)
 
@@ -53,6 +58,10 @@ def _parser() -> argparse.ArgumentParser:
         "dispatch", help="how late requests leave, at 1,000 to 10,000 a second"
     )
     lag.set_defaults(command=_dispatch)
+    several = commands.add_parser(
+        "workers", help="whether three generator processes measure what one does"
+    )
+    several.set_defaults(command=_workers)
     check = commands.add_parser("crosscheck", help="whether wrk tells the same of the same servers")
     check.add_argument("--rounds", type=_rounds, default=crosscheck.ROUNDS, help="at least 2")
     check.set_defaults(command=_crosscheck)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from loadtests.bench.intervals import Interval, log_ratios, ratio_interval, t_interval
+from loadtests.intervals import Interval, log_ratios, ratio_interval, t_interval
 
 # A difference that nobody would act on, as ln of a ratio.
 NEGLIGIBLE = 0.02

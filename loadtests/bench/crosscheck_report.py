@@ -10,7 +10,7 @@ from rich.table import Table
 
 from loadtests.bench.agreement import NEGLIGIBLE, WIDEST, Agreement, Rounds, Seen, agreements
 from loadtests.bench.goals import Goal, judge
-from loadtests.bench.intervals import ratio_interval
+from loadtests.intervals import ratio_interval
 
 CAUSES = (
     "Where ours ÷ wrk is not 1: the tool that spends less CPU on a request (client µs) keeps "

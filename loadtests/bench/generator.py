@@ -18,8 +18,8 @@ from rich.table import Table
 
 from loadtests import placement
 from loadtests.bench.goals import Goal, judge
-from loadtests.bench.intervals import ratio_interval, t_interval
 from loadtests.bench.static_server import static_server
+from loadtests.intervals import ratio_interval, t_interval
 from loadtests.target import MeasurementError
 
 ROUNDS = 6

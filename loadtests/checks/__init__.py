@@ -25,6 +25,7 @@ from loadtests.checks.revocations import (
     revocation_findings,
 )
 from loadtests.checks.runs import (
+    missing_findings,
     run_findings,
 )
 from loadtests.checks.searches import (
@@ -41,6 +42,7 @@ __all__ = [
     "is_success",
     "meets",
     "merged",
+    "missing_findings",
     "phase_findings",
     "probe_p99_ms",
     "revocation_findings",

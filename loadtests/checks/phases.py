@@ -22,6 +22,7 @@ from loadtests.checks.rules import (
     DISTURBED,
     ERRORS,
     GENERATOR_SATURATED,
+    LATE_WORKER,
     OFFERED_RATE_MISSED,
     POOL_EXHAUSTED,
     SATURATED,
@@ -48,6 +49,7 @@ def slice_findings(record: SliceRecord, phase: Phase) -> tuple[str, ...]:
     """Names of what is wrong with one slice, for its own line."""
     rules = [
         (SATURATED.name in record.findings, SATURATED),
+        (LATE_WORKER.name in record.findings, LATE_WORKER),
         (record.unsent > 0, UNSENT),
         (record.pool_exhausted > 0, POOL_EXHAUSTED),
         (error_rate([record]) > ERROR_RATE_LIMIT, ERRORS),
@@ -99,6 +101,10 @@ def _load_findings(phase: Phase, arm: str, slices: Sequence[SliceRecord]) -> lis
     unsent = sum(s.unsent for s in slices)
     if unsent:
         findings.append(UNSENT.found(arm, phase.name, f"{unsent} requests"))
+    late = sum(LATE_WORKER.name in s.findings for s in slices)
+    if late:
+        detail = f"{late} of {len(slices)} slices"
+        findings.append(LATE_WORKER.found(arm, phase.name, detail))
     exhausted = sum(s.pool_exhausted for s in slices)
     if exhausted:
         findings.append(POOL_EXHAUSTED.found(arm, phase.name, f"{exhausted} requests"))
@@ -127,7 +133,7 @@ def _generator_findings(phase: Phase, arm: str, slices: Sequence[SliceRecord]) -
     busy = generator_busy(slices)
     if busy < GENERATOR_BUSY_LIMIT:
         return []
-    return [GENERATOR_SATURATED.found(arm, phase.name, f"{busy:.0%} of its core")]
+    return [GENERATOR_SATURATED.found(arm, phase.name, f"{busy:.0%} of a core")]
 
 
 def _capacity_findings(

@@ -69,6 +69,24 @@ DISPATCH_LAG = Rule(
     "requests left the generator late",
     "lower the rate or give the generator a core of its own",
 )
+LATE_WORKER = Rule(
+    "late_worker",
+    "warning",
+    "a generator process had its part of a slice too late to begin in time",
+    "close other programs, or lower `generators` to the CPUs there are",
+)
+WORKER_LOST = Rule(
+    "worker_lost",
+    "warning",
+    "a generator process was lost, and the rest of its block with it",
+    "look for what ended it, such as want of memory; the other blocks stand",
+)
+NOT_MEASURED = Rule(
+    "not_measured",
+    "invalid",
+    "no block measured the arm",
+    "find what the other findings name, and measure again",
+)
 SHARED_STORE = Rule(
     "shared_store",
     "warning",

@@ -7,11 +7,21 @@ from collections.abc import Sequence
 from loadtests.checks.rules import (
     ENVIRONMENT_CHANGED,
     IMPOSSIBLE,
+    NOT_MEASURED,
     PRECISION_NOT_REACHED,
     SHARED_STORE,
     UNPINNED,
+    WORKER_LOST,
 )
-from loadtests.model import BlockFacts, Finding, Placement, RunRecord, StoreInfo
+from loadtests.model import (
+    BlockFacts,
+    Finding,
+    Phase,
+    Placement,
+    RunRecord,
+    SliceRecord,
+    StoreInfo,
+)
 
 
 def run_findings(run: RunRecord) -> list[Finding]:
@@ -19,9 +29,30 @@ def run_findings(run: RunRecord) -> list[Finding]:
     return [
         *_circumstances(run.store, run.placement),
         *_impossible_arms(run.blocks),
+        *_lost_workers(run.blocks),
         *_changes(run.blocks),
         *_length(run),
     ]
+
+
+def missing_findings(
+    run: RunRecord, phase: Phase, arm: str, slices: Sequence[SliceRecord]
+) -> list[Finding]:
+    """Of a possible arm that lost workers left without any slice in a phase."""
+    lost = any(block.lost_worker is not None for block in run.blocks)
+    possible = any(arm in block.arms and block.arms[arm].impossible is None for block in run.blocks)
+    if slices or not lost or not possible:
+        return []
+    return [NOT_MEASURED.found(arm, phase.name, "")]
+
+
+def _lost_workers(blocks: Sequence[BlockFacts]) -> list[Finding]:
+    said = [
+        f"block {block.block}, {block.lost_worker.sentence()}"
+        for block in blocks
+        if block.lost_worker is not None
+    ]
+    return [WORKER_LOST.found(None, None, "; ".join(said))] if said else []
 
 
 def _changes(blocks: Sequence[BlockFacts]) -> list[Finding]:

@@ -82,5 +82,5 @@ def _limit_findings(phase: Phase, arm: str, ends: Sequence[SliceRecord]) -> list
     busy = generator_busy(ends) if ends else 0.0
     if busy < GENERATOR_BUSY_LIMIT:
         return []
-    detail = f"{busy:.0%} of its core at the rates found"
+    detail = f"{busy:.0%} of a core at the rates found"
     return [GENERATOR_SATURATED.found(arm, phase.name, detail)]

@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from statistics import mean, stdev
-
-from scipy.special import stdtrit
 
 from loadtests.checks.rules import TREND
+from loadtests.intervals import t_interval
 from loadtests.model import Finding, Phase, SliceRecord
 from loadtests.saturation import slope
 
@@ -27,12 +25,11 @@ def trend_findings(phase: Phase, arm: str, slices: Sequence[SliceRecord]) -> lis
     changes = [change for change in _changes(slices) if change is not None]
     if len(changes) < BLOCKS_FOR_A_TREND:
         return []
-    middle = mean(changes)
-    reach = float(stdtrit(len(changes) - 1, (1 + CONFIDENCE) / 2))
-    half_width = reach * stdev(changes) / math.sqrt(len(changes))
-    if abs(middle) <= max(CHANGE_LIMIT, half_width):
+    change = t_interval(changes, CONFIDENCE)
+    if abs(change.middle) <= max(CHANGE_LIMIT, change.half_width):
         return []
-    return [TREND.found(arm, phase.name, f"{math.expm1(middle):+.0%} from first to last round")]
+    percent = f"{math.expm1(change.middle):+.0%}"
+    return [TREND.found(arm, phase.name, f"{percent} from first to last round")]
 
 
 def _changes(slices: Sequence[SliceRecord]) -> list[float | None]:

@@ -26,6 +26,7 @@ from loadtests.model.records import (
     RevokeOutcome,
     SliceRecord,
     WireBytes,
+    WorkerShare,
 )
 from loadtests.model.run import (
     ArmFacts,
@@ -33,6 +34,7 @@ from loadtests.model.run import (
     Finding,
     LawRecord,
     Length,
+    LostWorker,
     Placement,
     RunRecord,
     RunStatus,
@@ -57,6 +59,7 @@ __all__ = [
     "Length",
     "Load",
     "LoadModel",
+    "LostWorker",
     "Phase",
     "PhaseKind",
     "Placement",
@@ -72,4 +75,5 @@ __all__ = [
     "StoreInfo",
     "Trials",
     "WireBytes",
+    "WorkerShare",
 ]

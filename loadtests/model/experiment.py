@@ -115,6 +115,7 @@ class Experiment:
     max_repeats: int
     server: Mapping[str, Setting] = field(default_factory=dict)
     max_server_cpus: int | None = None
+    generators: int = 1
     gates: tuple[str, ...] = ()
     precision: Precision | None = None
 

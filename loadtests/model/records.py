@@ -56,6 +56,20 @@ class Books:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerShare:
+    """What one of several generator processes did in a slice.
+
+    `cpu` is the one it is pinned to (null: any), `cpu_s` its CPU seconds, `completed` as in the
+    slice, `lead_s` how long before the guard it had its part (below 0: too late).
+    """
+
+    cpu: int | None
+    cpu_s: float | None
+    completed: int
+    lead_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class SliceRecord:
     """A line of slices.jsonl: one slice as measured.
 
@@ -64,6 +78,7 @@ class SliceRecord:
     sent in the guard, and is what CPU and bytes divide by. `offered` counts the due requests of
     an open loop, `pool_exhausted` those that found no idle user. `cpu_mhz` is the clock of the
     servers' CPUs and `throttled` how often heat held a CPU back; null where not readable.
+    `workers` is empty where one process generated all of the load.
     """
 
     block: int
@@ -90,6 +105,7 @@ class SliceRecord:
     cpu_mhz: float | None = None
     throttled: int | None = None
     findings: tuple[str, ...] = ()
+    workers: tuple[WorkerShare, ...] = ()
     schema: int = SCHEMA
 
 

@@ -55,8 +55,31 @@ class ArmFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class LostWorker:
+    """One of several generator processes that died or fell silent, and the slice it failed in.
+
+    Its block ended there. Null: it failed before its first slice, or never came (`worker`). `log`
+    holds the last lines that the generator wrote.
+    """
+
+    worker: int | None
+    why: str
+    phase: str | None = None
+    round: int | None = None
+    arm: str | None = None
+    log: str = ""
+
+    def sentence(self) -> str:
+        who = "a worker" if self.worker is None else f"worker {self.worker}"
+        if self.phase is None:
+            return f"{who}, before the first slice: {self.why}"
+        return f"{who} in {self.phase}, round {self.round}, of {self.arm}: {self.why}"
+
+
+@dataclass(frozen=True, slots=True)
 class BlockFacts:
-    """What stands in run.json for a block. `finished`: every slice of it was walked.
+    """What stands in run.json for a block. `finished`: every slice of it was walked, or as many
+    as could be before a worker was lost.
 
     `changes` says how the environment differed from the run's, a line each.
     """
@@ -65,6 +88,7 @@ class BlockFacts:
     arms: Mapping[str, ArmFacts]
     finished: bool = False
     changes: tuple[str, ...] = ()
+    lost_worker: LostWorker | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,25 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 
-from loadtests.cpu_clock import MachineCpu
-from loadtests.meters import Reading, is_local
+from loadtests.cpu_clock import MachineCpu, process_cpu_ns
+from loadtests.meters import Meters, Reading, is_local
 from loadtests.model import CpuSeconds
+from tests.loadtests.walking import a_block, an_order
+from tests.processes import wait_for
 
 S = 1_000_000_000
+# Spends a quarter of a second of CPU, then waits to be let go.
+BURN = """
+import sys, time
+while time.process_time() < 0.25:
+    pass
+sys.stdin.read()
+"""
 BEFORE: dict[str, Any] = {
     "at_ns": 10 * S,
     "server_ns": 4 * S,
@@ -53,6 +64,30 @@ def test_a_clock_that_cannot_be_read_is_none(unread: str, nothing: str, at: str)
     spent = Reading(**after).since(Reading(**before))
     assert getattr(spent.cpu_s, nothing) is None
     assert spent.cpu_s != CpuSeconds(None, None, None)
+
+
+def test_workers_are_told_one_by_one() -> None:
+    before = Reading(**BEFORE, workers_ns=(1 * S, 2 * S, 3 * S))
+    after = Reading(**AFTER, workers_ns=(int(1.2 * S), int(2.3 * S), None))
+    *read, unread = after.since(before).workers_s
+    assert read == pytest.approx([0.2, 0.3])
+    assert unread is None
+
+
+def test_workers_count_as_ours_and_as_the_generator() -> None:
+    order = an_order(a_block(), 1, [])
+    with subprocess.Popen([sys.executable, "-c", BURN], stdin=subprocess.PIPE) as worker:
+        alone, together = (Meters(order.targets[0], order, pids) for pids in ((), (worker.pid,)))
+        wait_for(lambda: process_cpu_ns(worker.pid) > S // 5, 30, "some CPU spent")
+        without, including = alone.read(), together.read()
+        assert worker.stdin is not None
+        worker.stdin.close()
+    (spent_ns,) = including.workers_ns
+    assert spent_ns is not None
+    assert without.workers_ns == ()
+    for clock in ("generator_ns", "ours_ns"):
+        more_ns = getattr(including, clock) - getattr(without, clock)
+        assert more_ns > S // 5
 
 
 @pytest.mark.parametrize("unread", ["ours_ns", "machine"])

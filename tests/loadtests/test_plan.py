@@ -107,6 +107,7 @@ SMALL = an_experiment()
 )
 def test_more_to_do_takes_longer(larger: Experiment) -> None:
     assert 0 < predicted_s(SMALL) < predicted_s(larger)
+    assert predicted_s(SMALL) < predicted_s(dataclasses.replace(SMALL, generators=2))
 
 
 def test_searches_are_expected_to_end_before_their_last_round() -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from loadtests.histogram import Histogram
 from loadtests.model import WireBytes
-from loadtests.recorder import Stamp, tally
+from loadtests.recorder import Stamp, merge, tally
 
 START, END = 1_000_000_000, 2_000_000_000
 MS = 1_000_000
@@ -95,6 +97,31 @@ def test_no_stamps_add_up_to_nothing() -> None:
     assert (summed.completed, summed.recorded) == (0, 0)
     assert summed.wire_bytes == WireBytes(0, 0)
     assert Histogram.from_text(summed.dispatch_lag).count == 0
+
+
+STAMPS = st.lists(
+    st.builds(
+        Stamp,
+        endpoint=st.sampled_from(["GET /me", "PUT /state", "POST /login"]),
+        outcome=st.sampled_from([200, 401, 503, "timeout", "broken"]),
+        due_ns=st.integers(START - 50 * MS, END + 50 * MS),
+        sent_ns=st.integers(START - 50 * MS, END + 50 * MS),
+        done_ns=st.integers(START - 50 * MS, END + 90_000 * MS),
+        sent_bytes=st.integers(0, 5_000),
+        received_bytes=st.integers(0, 5_000),
+    ),
+    max_size=60,
+)
+
+
+@given(stamps=STAMPS, workers=st.integers(1, 5), by_due=st.booleans())
+def test_the_shares_of_workers_merge_into_one_tally_of_all_to_the_bit(
+    stamps: list[Stamp], workers: int, *, by_due: bool
+) -> None:
+    shares = [
+        tally(stamps[worker::workers], START, END, by_due=by_due) for worker in range(workers)
+    ]
+    assert merge(shares) == tally(stamps, START, END, by_due=by_due)
 
 
 def quantiles_ms(text: str) -> list[int]:

@@ -32,6 +32,7 @@ blocks = {blocks}
 reference = "{strategy}"
 population = 20
 pool_users = 2
+generators = {generators}
 warm_up_s = 0.01
 max_repeats = 0
 [[arms]]
@@ -64,10 +65,10 @@ player.tally = tally
 """
 
 
-def run(folder: Path, strategy: str, blocks: int = 2) -> Outcome:
+def run(folder: Path, strategy: str, blocks: int = 2, generators: int = 1) -> Outcome:
     """Leaves no process behind, whatever happens."""
     path = folder / "ending.toml"
-    path.write_text(EXPERIMENT.format(strategy=strategy, blocks=blocks))
+    path.write_text(EXPERIMENT.format(strategy=strategy, blocks=blocks, generators=generators))
     progress = make_progress(Console(file=io.StringIO()), blocks, blocks * ROUNDS, 1.0)
     before = descendants(os.getpid())
     with pytest.MonkeyPatch.context() as patched:
@@ -80,12 +81,15 @@ def run(folder: Path, strategy: str, blocks: int = 2) -> Outcome:
 @pytest.fixture(scope="module")
 def stumbled(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     """A run whose generator fails in its walk."""
-    folder = tmp_path_factory.mktemp("stumbled")
+    return stumble(tmp_path_factory.mktemp("stumbled"), generators=1)
+
+
+def stumble(folder: Path, generators: int) -> Outcome:
     locustfile = folder / "locustfile.py"
     locustfile.write_text(STUMBLING_LOCUSTFILE)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(generator, "LOCUSTFILE", locustfile)
-        return run(folder, "none", blocks=1)
+        return run(folder, "none", blocks=1, generators=generators)
 
 
 def assert_interrupted(outcome: Outcome, *, blocks_begun: int, slices: int) -> None:
@@ -149,6 +153,16 @@ def test_a_generator_that_fails_is_named_with_its_last_lines(stumbled: Outcome) 
 
 def test_a_generators_last_lines_say_why_it_failed(stumbled: Outcome) -> None:
     assert "RuntimeError: stumbled on purpose" in (stumbled.stopped_by or "")
+
+
+def test_a_worker_that_fails_is_lost_and_its_last_lines_say_why(tmp_path: Path) -> None:
+    outcome = stumble(tmp_path, generators=2)
+    assert outcome.stopped_by is None
+    (facts,) = outcome.run.blocks
+    assert facts.lost_worker is not None
+    assert (facts.lost_worker.phase, facts.lost_worker.round) == ("capacity", 1)
+    assert "RuntimeError: stumbled on purpose" in facts.lost_worker.log
+    assert "worker_lost" in {finding.name for finding in outcome.run.findings}
 
 
 def after_readiness(monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from loadtests.bench.agreement import METRICS, Agreement, Seen, agreements
-from loadtests.bench.intervals import Interval
+from loadtests.intervals import Interval
 
 ONE = Interval(1.0, 1.0, 1.0)
 

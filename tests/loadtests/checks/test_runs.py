@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import dataclasses
 
-from loadtests.checks import run_findings
-from loadtests.model import Length, Precision, RunRecord
-from tests.builders import a_run, an_experiment
+from loadtests.checks import missing_findings, run_findings
+from loadtests.model import Length, LostWorker, Precision, RunRecord
+from tests.builders import a_phase, a_run, a_slice, an_experiment
 
 TERM = "jwt_hs256.capacity.requests_per_core_second"
 
@@ -49,3 +49,32 @@ def test_what_has_no_interval_is_not_narrow() -> None:
     assert Length("cap", {TERM: None}).sentence(0.03).endswith(f"{TERM} ± unknown")
     narrow = Length("precision", {TERM: 0.03}).sentence(0.03)
     assert narrow == "every comparison asked for is within ± 3%"
+
+
+def with_lost(block: int, lost: LostWorker) -> RunRecord:
+    run = a_run()
+    blocks = tuple(
+        dataclasses.replace(facts, lost_worker=lost if facts.block == block else None)
+        for facts in run.blocks
+    )
+    return dataclasses.replace(run, blocks=blocks)
+
+
+LOST = LostWorker(1, "it ended", "capacity", 3, "none")
+
+
+def test_a_lost_worker_is_named_with_its_block_and_slice() -> None:
+    (found,) = run_findings(with_lost(2, LOST))
+    assert (found.name, found.severity) == ("worker_lost", "warning")
+    assert found.message.endswith("block 2, worker 1 in capacity, round 3, of none: it ended")
+    (before,) = run_findings(with_lost(0, LostWorker(None, "not all 2 workers came")))
+    assert "block 0, a worker, before the first slice: not all 2 workers came" in before.message
+
+
+def test_an_arm_that_lost_workers_left_unmeasured_makes_the_run_invalid() -> None:
+    phase, run = a_phase("capacity"), with_lost(0, LOST)
+    (found,) = missing_findings(run, phase, "none", [])
+    assert (found.name, found.severity, found.arm) == ("not_measured", "invalid", "none")
+    assert missing_findings(run, phase, "none", [a_slice()]) == []
+    assert missing_findings(a_run(), phase, "none", []) == []
+    assert missing_findings(run, phase, "no such arm", []) == []

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from loadtests.bench.intervals import Interval, log_ratios, ratio_interval, t_interval
+from loadtests.intervals import Interval, log_ratios, ratio_interval, t_interval
 
 values = st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=12).filter(
     lambda each: max(each) - min(each) > 1e-3

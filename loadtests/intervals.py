@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
 
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A mean and the two ends of its 95% interval, in the unit of what was measured."""
+    """A mean and the two ends of its interval, in the unit of what was measured."""
 
     middle: float
     low: float
@@ -31,11 +31,11 @@ class Interval:
         return f"{self.middle:.2f} ({self.low:.2f}–{self.high:.2f})"
 
 
-def t_interval(values: Sequence[float]) -> Interval:
+def t_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
     """mean ± t(n − 1) · s / √n (Student 1908). Raises ValueError for fewer than two values."""
     if len(values) < 2:
         raise ValueError(f"an interval needs two values; given {len(values)}")
-    quantile = float(student.ppf((1 + CONFIDENCE) / 2, len(values) - 1))
+    quantile = float(stdtrit(len(values) - 1, (1 + confidence) / 2))
     half = quantile * stdev(values) / math.sqrt(len(values))
     return Interval(mean(values), mean(values) - half, mean(values) + half)
 

@@ -1,0 +1,132 @@
+"""Whether three generator processes measure what one does.
+
+Blocks of one process, of one again and of three, in shuffled order, offer the same requests at the
+same times to fresh servers. What one and one differ by is what this machine shows between two
+things that are the same.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from statistics import mean
+
+from rich.console import Console
+from rich.table import Table
+
+from loadtests.bench.goals import Goal, judge
+from loadtests.block import BlockPlan, measure_block
+from loadtests.checks import merged
+from loadtests.intervals import Interval, ratio_interval
+from loadtests.model import Arm, Experiment, Load, Phase, SliceRecord
+from loadtests.placement import place, usable_cpus
+from loadtests.target import MeasurementError, RunSecrets, StrategyFacts
+
+ONE, AGAIN, SEVERAL = "1", "1 again", "3"
+GENERATORS = {ONE: 1, AGAIN: 1, SEVERAL: 3}
+ROUNDS = 8
+RATE_RPS = 2_000.0
+SLICES, SLICE_S = 4, 1.0
+# Two things that are the same may differ by this much, whatever the control says.
+SAME = 0.02
+# A control that reaches further says nothing.
+WIDEST = 0.25
+
+
+def main(console: Console) -> int:
+    """0: p50 agrees; 1: it does not."""
+    p50_ms: dict[str, list[float]] = defaultdict(list)
+    p99_ms: dict[str, list[float]] = defaultdict(list)
+    for number in range(ROUNDS):
+        for name in random.Random(number).sample(sorted(GENERATORS), len(GENERATORS)):  # noqa: S311
+            p50, p99 = _quantiles_ms(_block(GENERATORS[name], number))
+            p50_ms[name].append(p50)
+            p99_ms[name].append(p99)
+    console.print(_table(p50_ms, p99_ms))
+    several = ratio_interval(p50_ms[SEVERAL], p50_ms[ONE])
+    return judge(console, [agreement(several, ratio_interval(p50_ms[AGAIN], p50_ms[ONE]))])
+
+
+def agreement(several: Interval, control: Interval) -> Goal:
+    """The ratio of several to one is no further from 1 than the control's interval reaches, or 2%.
+
+    A control that reaches further than a quarter passes nothing: everything would agree with it.
+    """
+    reach = max(abs(math.log(control.low)), abs(math.log(control.high)), SAME)
+    off = abs(math.log(several.middle))
+    return Goal(
+        what="p50 of 3 processes ÷ that of 1",
+        goal=f"1 ± {math.expm1(reach):.1%}, as 1 ÷ 1, which is within {WIDEST:.0%}",
+        measured=str(several),
+        is_reached=off <= reach <= math.log1p(WIDEST),
+    )
+
+
+def _block(generators: int, number: int) -> list[SliceRecord]:
+    """The block's number draws its due times, so every variant of a round offers the same."""
+    experiment = _experiment(generators)
+    plan = BlockPlan(
+        experiment=experiment,
+        facts={"none": StrategyFacts(needs_store=False)},
+        placement=place(usable_cpus(), generators=max(GENERATORS.values())),
+        secrets=RunSecrets.fresh(),
+        run_started_ns=time.monotonic_ns(),
+    )
+    records = []
+    for message in measure_block(plan, number, lambda _readied: None):
+        if message.lost is not None:
+            raise MeasurementError(f"{message.lost.sentence()}\n{message.lost.log}")
+        if message.slice is not None:
+            records.append(message.slice)
+    return records
+
+
+def _quantiles_ms(records: Sequence[SliceRecord]) -> tuple[float, float]:
+    texts = [endpoint.response for record in records for endpoint in record.endpoints.values()]
+    p50, p99 = merged(texts).quantiles_ns([0.5, 0.99])
+    if p50 is None or p99 is None:
+        raise MeasurementError("no request was answered")
+    return p50 / 1e6, p99 / 1e6
+
+
+def _table(p50_ms: dict[str, list[float]], p99_ms: dict[str, list[float]]) -> Table:
+    title = f"response time at {RATE_RPS:,.0f} req/s, {ROUNDS} rounds"
+    table = Table("processes", "p50 ms", "p99 ms", "p50 ÷ 1", "p99 ÷ 1", title=title)
+    for name in GENERATORS:
+        others = [
+            "" if name == ONE else str(ratio_interval(values[name], values[ONE]))
+            for values in (p50_ms, p99_ms)
+        ]
+        table.add_row(name, f"{mean(p50_ms[name]):.3f}", f"{mean(p99_ms[name]):.3f}", *others)
+    return table
+
+
+def _experiment(generators: int) -> Experiment:
+    return Experiment(
+        name="workers",
+        question="Do three generator processes measure what one does?",
+        seed=1,
+        blocks=ROUNDS,
+        arms=(Arm("none", "none", 1, "bearer"),),
+        reference="none",
+        phases=(
+            Phase(
+                name=f"latency-{RATE_RPS:.0f}",
+                kind="latency",
+                scenario="browse",
+                load=Load("poisson", rate_rps=RATE_RPS),
+                rounds=SLICES,
+                slice_s=SLICE_S,
+                guard_s=0.2,
+            ),
+        ),
+        population=1_000,
+        pool_users=64,
+        request_timeout_s=5.0,
+        warm_up_s=0.5,
+        max_repeats=0,
+        generators=generators,
+    )
