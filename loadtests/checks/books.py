@@ -8,7 +8,7 @@ from loadtests.checks.measures import is_success, merged
 from loadtests.checks.rules import BOOKKEEPING
 from loadtests.model import Finding, Phase, SliceRecord
 
-# What the edges of a slice and the generator's own steps between two requests leave open.
+# What rounding and stamps taken a moment apart leave open.
 LITTLE_TOLERANCE = 0.05
 
 
@@ -36,7 +36,8 @@ def _lost(record: SliceRecord) -> list[str]:
 def _against_little(record: SliceRecord) -> list[str]:
     """A closed loop's users are always at it, so response times add up to users × time: L = λ·W
     (Little, Operations Research 9(3), 1961). A request belongs to a slice whole, by when it was
-    sent, so up to one response time a user lies on the wrong side of either edge.
+    sent, so up to one response time a user lies on the wrong side of either edge. Between two
+    requests a user waits for the generator, but all of them together no longer than it works.
     """
     users = record.load.users
     if users is None or not _all_answered(record):
@@ -46,7 +47,9 @@ def _against_little(record: SliceRecord) -> list[str]:
         return []
     at_once = responses.total_ns / 1e9 / record.duration_s
     edge = 2 * responses.total_ns / responses.count / 1e9 / record.duration_s
-    if abs(at_once / users - 1) <= max(LITTLE_TOLERANCE, edge):
+    tolerance = max(LITTLE_TOLERANCE, edge)
+    between = (record.cpu_s.generator or 0.0) / record.drained_after_s / users
+    if 1 - tolerance - between <= at_once / users <= 1 + tolerance:
         return []
     return [f"{at_once:.2f} requests at once by Little's law, from {users} users"]
 

@@ -7,7 +7,7 @@ import pytest
 from loadtests.checks import phase_findings
 from loadtests.checks.books import book_findings, contradictions
 from loadtests.histogram import Histogram
-from loadtests.model import Books, EndpointRecord, Load, Placement, SliceRecord
+from loadtests.model import Books, CpuSeconds, EndpointRecord, Load, Placement, SliceRecord
 from tests.builders import a_phase, a_slice
 
 TWO_CPUS = Placement((0,), (0,), (1,))
@@ -51,6 +51,16 @@ def test_littles_law(users: int, each_ms: float, *, wrong: bool) -> None:
     assert bool(found) is wrong
     if wrong:
         assert "requests at once by Little's law, from 10 users" in found[0]
+
+
+def test_littles_law_knows_that_a_lone_user_waits_for_the_generator() -> None:
+    """5,000 answers of 180 µs leave a tenth of the second, which the generator worked."""
+    record = a_closed(1, answers(5000, 0.18))
+    idle = dataclasses.replace(record, cpu_s=CpuSeconds(0.9, 0.0, generator=0.02))
+    busy = dataclasses.replace(record, cpu_s=CpuSeconds(0.9, 0.0, generator=0.1))
+    assert contradictions(idle)
+    assert not contradictions(busy)
+    assert contradictions(dataclasses.replace(busy, load=Load("closed", users=2)))
 
 
 def test_littles_law_leaves_the_edges_open() -> None:
