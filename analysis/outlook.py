@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from scipy.special import stdtrit
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+from scipy.special import chdtri, ndtr, stdtrit
 
 from analysis.stats import (
     BLOCKS_FOR_A_VERDICT,
@@ -20,6 +23,7 @@ from analysis.stats import (
 POWER = 0.8
 # Nobody waits for more: a run of five blocks takes minutes, one of a hundred most of a night.
 MOST_MORE_BLOCKS = 100
+_QUANTILES = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +52,34 @@ def outlook_of(
 
 
 def minimum_detectable_effect(log_ratio: Interval, floor: float | None) -> float | None:
-    """The smallest true log ratio that would be called faster or slower with probability 0.8.
+    """The smallest true log ratio that would be called faster or slower with probability 0.8, at
+    the spread and the floor seen. None for fewer blocks than a verdict needs.
 
-    (t(ν, 0.975) + t(ν, 0.8)) · s/√n, the first term replaced by what `judge` asks an estimate to
-    pass where that is more: the floor, or what keeps an interval from lying inside ± 2% (Cohen,
-    Statistical Power Analysis for the Behavioral Sciences, 2nd ed. 1988, §2; with Student's t for
-    the normal deviates). The spread and the floor are those seen. None for fewer blocks than a
-    verdict needs.
+    Where neither the floor nor ± 2% has a say this is about (t(ν, 0.975) + t(ν, 0.8)) · s/√n
+    (Cohen, Statistical Power Analysis for the Behavioral Sciences, 2nd ed. 1988, §2, with Student's
+    t for the normal deviates). In general an estimate has to pass the widest of the half width, the
+    floor, and what keeps the interval from lying inside ± 2%; the power at δ is the mean, over how
+    s can come out (s²ν/σ² is χ² with ν degrees of freedom), of Φ((δ − what to pass)·√n/σ).
     """
     if log_ratio.blocks < BLOCKS_FOR_A_VERDICT or log_ratio.high is None:
         return None
-    half_width = log_ratio.high - log_ratio.mean
-    to_pass = max(half_width, floor or 0.0, SAME_AT_LEAST - half_width)
-    return to_pass + float(stdtrit(_freedom(log_ratio), POWER)) * _standard_error(log_ratio)
+    bound, error = floor or 0.0, _standard_error(log_ratio)
+    if error == 0:
+        return max(bound, SAME_AT_LEAST)
+    half_widths = (log_ratio.high - log_ratio.mean) * _spreads(_freedom(log_ratio))
+    to_pass = np.maximum(np.maximum(half_widths, SAME_AT_LEAST - half_widths), bound)
+
+    def lacking(effect: float) -> float:
+        return float(ndtr((effect - to_pass) / error).mean()) - POWER
+
+    return float(brentq(lacking, 0.0, float(to_pass.max()) + 10 * error))
+
+
+def _spreads(freedom: float) -> NDArray[np.float64]:
+    """How s ÷ σ can come out: evenly spaced quantiles of √(χ²(ν)/ν)."""
+    above = (np.arange(_QUANTILES) + 0.5) / _QUANTILES
+    spreads: NDArray[np.float64] = np.sqrt(chdtri(freedom, above) / freedom)
+    return spreads
 
 
 def more_blocks(

@@ -39,9 +39,13 @@ def run(options: argparse.Namespace) -> Told:
     trust = trust_of(options.folder, experiments=options.experiments)
     write_atomically(options.folder / DOCUMENT, as_json(trust))
     write_atomically(options.folder / PAGE, as_markdown(trust))
+    return told_of(trust, options.folder / PAGE)
+
+
+def told_of(trust: Trust, page: Path) -> Told:
     lines = (
         f"{trust.summary.verdict}: {conclusion(trust)}",
-        f"A/A: {options.folder / PAGE}",
+        f"A/A: {page}",
         *goal_lines(trust.goals),
     )
     return Told(lines, _status(trust))
