@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from analysis.outlook import (
@@ -113,6 +113,8 @@ def test_that_many_blocks_settle_it_and_fewer_do_not(
 def test_a_wider_spread_never_needs_fewer(
     mean: float, spread: float, wider: float, floor: float, blocks: int
 ) -> None:
+    # On the floor's very edge rounding decides.
+    assume(abs(abs(mean) - floor) > 1e-9)
     narrow = more_blocks(an_interval(mean, spread, blocks), floor, "higher")
     wide = more_blocks(an_interval(mean, spread * wider, blocks), floor, "higher")
     assert wide is None or (narrow is not None and narrow <= wide)
