@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 
+from analysis.aa import chart
 from analysis.aa.components import Components
 from analysis.aa.goals import Goal
 from analysis.aa.simulation import BLOCKS, Simulated
 from analysis.aa.trust import Trust
+from analysis.report import CHARTS_FOLDER
 from analysis.report.markdown import bullets, table_lines
 from analysis.report.tables import NOTHING, Table
 from analysis.stats import BLOCKS_FOR_A_VERDICT, percent_within
@@ -42,16 +44,17 @@ def conclusion(trust: Trust) -> str:
 def _lines(trust: Trust) -> Iterator[str]:
     yield from ("# authbench: can the verdicts be trusted?", "")
     yield from (f"**{trust.summary.verdict}**: {conclusion(trust)}", "")
-    blocks = trust.summary.reading.experiment.blocks
+    blocks = trust.summary.reading.frame["block"].nunique()
     yield (
         f"{len(trust.twins)} copies of one arm over {blocks} blocks: {', '.join(trust.twins)}. "
         f"Pairs that share no arm: {', '.join(' and '.join(pair) for pair in trust.pairs)}; with "
         f"their blocks in groups of {BLOCKS_FOR_A_VERDICT} each is an experiment of its own."
     )
     yield ""
-    for table in (_goals(trust), _floors(trust), _misses(trust), _components(trust)):
+    yield from table_lines(_goals(trust))
+    yield from (f"![{chart.TITLE}]({CHARTS_FOLDER}/{chart.NAME}.svg)", "", chart.CAPTION, "")
+    for table in (_floors(trust), _misses(trust), _components(trust), _simulated(trust)):
         yield from table_lines(table)
-    yield from table_lines(_simulated(trust))
     yield from bullets(f"Not simulated, for want of slices: {p.words}." for p in trust.left_out)
 
 

@@ -6,11 +6,14 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from analysis.aa import chart
 from analysis.aa.document import as_json
 from analysis.aa.page import as_markdown, conclusion, goal_lines
 from analysis.aa.simulation import EXPERIMENTS
 from analysis.aa.trust import Trust, trust_of
+from analysis.charts.chart import drawn
 from analysis.commands import GOAL_MISSED, INVALID_RUN, OK, Told
+from analysis.report import CHARTS_FOLDER, write_drawing
 from loadtests.run_store import write_atomically
 
 if TYPE_CHECKING:
@@ -37,6 +40,9 @@ def add(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> Told:
     """Raises ConfigurationError when the folder holds no A/A run."""
     trust = trust_of(options.folder, experiments=options.experiments)
+    charts = options.folder / CHARTS_FOLDER
+    charts.mkdir(exist_ok=True)
+    write_drawing(charts, chart.NAME, *drawn(lambda: chart.figure_of(trust)))
     write_atomically(options.folder / DOCUMENT, as_json(trust))
     write_atomically(options.folder / PAGE, as_markdown(trust))
     return told_of(trust, options.folder / PAGE)

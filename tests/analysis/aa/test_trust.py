@@ -116,6 +116,11 @@ def test_the_command_writes_and_says_what_it_found(
         assert goal["what"] in page
         assert goal["what"] in said
     assert "Variance Components, 1992" in page
+    assert "](charts/aa.svg)" in page
+    assert (folder / "charts" / "aa.png").read_bytes().startswith(b"\x89PNG")
+    drawn = (folder / "charts" / "aa.svg").read_text()
+    assert "coverage of 95% intervals" in drawn
+    assert "heavy-tailed noise" in drawn
 
 
 @pytest.mark.parametrize(
