@@ -89,8 +89,8 @@ def effect_text(outlook: Outlook) -> str:
 
 
 def verdict_text(verdict: str, outlook: Outlook) -> str:
-    """`inconclusive: about 7 more blocks would settle it`."""
-    return f"{verdict}: {outlook.words}" if outlook.words else verdict
+    """`inconclusive: about 7 more blocks would settle it`, on two lines where there are any."""
+    return f"{verdict}:\n{outlook.words}" if outlook.words else verdict
 
 
 def _ratio(ratio: float | None) -> str:
