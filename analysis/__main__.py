@@ -1,7 +1,8 @@
 """What run folders show, in words, tables and charts.
 
-Exit status 0 when every run read is VALID, 2 when there is nothing to report on or to compare, 3
-when a run is INVALID (what was asked for is done all the same), 4 when a gate failed.
+Exit status 0 when every run read is VALID, 1 when an A/A run misses a goal, 2 when there is
+nothing to report on or to compare, 3 when a run is INVALID (what was asked for is done all the
+same), 4 when a gate failed.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 
-from analysis.commands import USAGE_ERROR, compare, gate, report, widths
+from analysis.commands import USAGE_ERROR, aa, compare, gate, report, widths
 from loadtests.model import ConfigurationError
 
-COMMANDS = (report, compare, gate, widths)
+COMMANDS = (report, compare, gate, widths, aa)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

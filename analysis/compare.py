@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from analysis.metrics import Metric
+from analysis.outlook import Outlook, outlook_of
 from analysis.results import Result
 from analysis.stats import Interval, Judgement, judge, log_ratio_interval, noise_floor
 from loadtests.model import CONTROL_SUFFIX, Experiment
@@ -18,7 +19,8 @@ Place = tuple[str | None, str | None, str]
 class Comparison:
     """A row of summary.json's `comparisons`: candidate ÷ reference, with its 95% interval.
 
-    `ratio` is None where there is none to take, and `reason` says why a verdict is inconclusive.
+    `ratio` is None where there is none to take, and `reason` says why a verdict is inconclusive
+    and what more blocks would make of it; `outlook` holds that as numbers.
     """
 
     phase: str | None
@@ -32,17 +34,19 @@ class Comparison:
     high: float | None
     verdict: str
     reason: str | None
+    outlook: Outlook
 
 
 @dataclass(frozen=True, slots=True)
 class Floor:
     """A row of `aa_floor`: the largest |ln ratio| that the A/A control leaves possible, or None
-    when it could not be had."""
+    when it could not be had. `control` is the interval of that log ratio."""
 
     phase: str | None
     endpoint: str | None
     metric: Metric
     value: float | None
+    control: Interval | None = None
 
 
 def floors_of(results: Sequence[Result]) -> Iterator[Floor]:
@@ -51,16 +55,14 @@ def floors_of(results: Sequence[Result]) -> Iterator[Floor]:
     for (place, arm), control in by_arm.items():
         original = by_arm.get((place, arm.removesuffix(CONTROL_SUFFIX)))
         if arm.endswith(CONTROL_SUFFIX) and original is not None and control.metric.compared:
-            interval = paired(original, control)
-            value = None if isinstance(interval, str) else noise_floor(interval)
-            yield Floor(control.phase, control.endpoint, control.metric, value)
+            yield _floor(original, control)
 
 
 def comparisons_of(
     experiment: Experiment, results: Sequence[Result], floors: Iterable[Floor]
 ) -> Iterator[Comparison]:
     """Every pair of arms in every place that both have; the reference arm comes first in its."""
-    floor_at = {(floor.phase, floor.endpoint, floor.metric.name): floor.value for floor in floors}
+    floor_at = {(floor.phase, floor.endpoint, floor.metric.name): floor for floor in floors}
     places: dict[Place, dict[str, Result]] = {}
     for result in results:
         if result.metric.compared:
@@ -78,13 +80,31 @@ def pairs(experiment: Experiment) -> list[tuple[str, str]]:
     return list(combinations(names, 2))
 
 
-def _compare(reference: Result, candidate: Result, floor: float | None) -> Comparison:
-    interval = paired(reference, candidate)
+def with_outlook(judgement: Judgement, outlook: Outlook) -> Judgement:
+    """An inconclusive verdict's reason goes on to say what would settle it."""
+    if judgement.verdict != "inconclusive" or outlook.words is None:
+        return judgement
+    return replace(judgement, reason=f"{judgement.reason}; {outlook.words}")
+
+
+def _floor(original: Result, control: Result) -> Floor:
+    interval = paired(original, control)
     if isinstance(interval, str):
-        ratio, judgement = None, Judgement("inconclusive", interval)
+        return Floor(control.phase, control.endpoint, control.metric, None)
+    value = noise_floor(interval)
+    return Floor(control.phase, control.endpoint, control.metric, value, interval)
+
+
+def _compare(reference: Result, candidate: Result, floor: Floor | None) -> Comparison:
+    interval = paired(reference, candidate)
+    ratio, outlook = None, Outlook()
+    if isinstance(interval, str):
+        judgement = Judgement("inconclusive", interval)
     else:
-        ratio = interval.exp()
-        judgement = judge(interval, floor, reference.metric.better)
+        ratio, better = interval.exp(), reference.metric.better
+        value, control = (None, None) if floor is None else (floor.value, floor.control)
+        outlook = outlook_of(interval, value, better, control)
+        judgement = with_outlook(judge(interval, value, better), outlook)
     return Comparison(
         phase=reference.phase,
         scenario=reference.scenario,
@@ -97,6 +117,7 @@ def _compare(reference: Result, candidate: Result, floor: float | None) -> Compa
         high=None if ratio is None else ratio.high,
         verdict=judgement.verdict,
         reason=judgement.reason,
+        outlook=outlook,
     )
 
 

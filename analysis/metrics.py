@@ -22,10 +22,12 @@ _ALL: tuple[PhaseKind, ...] = ("capacity", "latency", "login", "mixed")
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Why there is no value; `by_law` when the arm's law is the explanation."""
+    """Why there is no value; `by_law` when the arm's law is the explanation, `too_few` when a
+    percentile wants more samples."""
 
     reason: str
     by_law: bool = False
+    too_few: bool = False
 
 
 Value = float | Missing
@@ -104,7 +106,8 @@ def _latency_ms(quantile: float) -> Compute:
         if latency.samples < needed:
             return Missing(
                 f"block {cell.block} has {latency.samples:,} samples; "
-                f"p{quantile * 100:g} needs {needed:,} in every block"
+                f"p{quantile * 100:g} needs {needed:,} in every block",
+                too_few=True,
             )
         return latency.quantiles_ms[quantile]
 
@@ -119,7 +122,8 @@ def _lag_s(quantile: float, needed: int = 1) -> Compute:
         if not lags:
             return Missing("no revocation was acknowledged")
         if len(lags) < needed:
-            return Missing(f"{len(lags)} replica-trials; p{quantile * 100:g} needs {needed}")
+            reason = f"{len(lags)} replica-trials; p{quantile * 100:g} needs {needed}"
+            return Missing(reason, too_few=True)
         rank = -int(-quantile * len(lags) // 1)
         lag_s = lags[max(rank, 1) - 1]
         if lag_s == float("inf"):

@@ -17,7 +17,7 @@ PhaseEndpoint = tuple[str | None, str | None]
 class Result:
     """A row of summary.json's `results`: the mean over blocks and its 95% interval, or null with
     the reason. `by_block` holds what comparisons pair; `never_ends`: no value, as a lag had no
-    end."""
+    end; `too_few_samples`: none, as a percentile wants more of them."""
 
     arm: str
     phase: str | None
@@ -31,6 +31,7 @@ class Result:
     reason: str | None
     by_block: Mapping[int, float]
     never_ends: bool = False
+    too_few_samples: bool = False
 
 
 def results_of(reading: Reading, metrics: Iterable[Metric]) -> Iterator[Result]:
@@ -74,6 +75,7 @@ def _result(reading: Reading, metric: Metric, place: PhaseEndpoint, cells: list[
         reason=None if missing is None else _reason(reading, cells[0].arm, missing),
         by_block=by_block if missing is None else {},
         never_ends=missing is not None and missing.by_law,
+        too_few_samples=missing is not None and missing.too_few,
     )
     if missing is not None:
         return result

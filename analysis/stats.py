@@ -27,17 +27,21 @@ COARSE = math.log(1.25)
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A mean over `blocks` values and its confidence interval; no bounds from a single value."""
+    """A mean over `blocks` values and its confidence interval; no bounds from a single value.
+
+    `freedom`: the degrees of freedom behind it, where they are not `blocks` − 1.
+    """
 
     mean: float
     low: float | None
     high: float | None
     blocks: int
+    freedom: float | None = None
 
     def exp(self) -> Interval:
         """The interval of the geometric mean, when this one is of logarithms."""
         low, high = (None if b is None else math.exp(b) for b in (self.low, self.high))
-        return Interval(math.exp(self.mean), low, high, self.blocks)
+        return Interval(math.exp(self.mean), low, high, self.blocks, self.freedom)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +105,16 @@ def judge(log_ratio: Interval, floor: float | None, better: Better) -> Judgement
     """The verdict on a candidate, from the interval of ln(candidate ÷ reference).
 
     `same within x%` when the whole interval lies within ± max(floor, ln 1.02), a two-sided
-    equivalence test (Schuirmann 1987); otherwise `inconclusive` when it includes no difference;
-    otherwise `faster` or `slower`. *Faster* means better by the metric's direction, for sizes too.
+    equivalence test (Schuirmann 1987); otherwise `inconclusive` when it includes no difference, or
+    its middle, the estimate, lies within the floor; otherwise `faster` or `slower`. *Faster* means
+    better by the metric's direction, for sizes too.
+
+    Of 40,000 simulated comparisons in which nothing differs, 0.4 to 0.6% of 5, 8 and 12 blocks say
+    faster or slower (`make aa` repeats that with the noise it measured). Asking only that the
+    interval exclude no difference makes that 2.3, 3.1 and 3.7%; asking that the whole interval lie
+    beyond the floor makes it 0.01%, and a difference must then be half as large again to be seen.
+    The smallest difference that four of five experiments call is 2.1, 1.5 and 1.15 standard
+    deviations of a block's log ratio. Without a control there is no floor, and up to 5% are wrong.
     """
     low, high = log_ratio.low, log_ratio.high
     if low is None or high is None or log_ratio.blocks < BLOCKS_FOR_A_VERDICT:
@@ -113,6 +125,8 @@ def judge(log_ratio: Interval, floor: float | None, better: Better) -> Judgement
         return Judgement(f"same within {percent_within(bound)}%", _doubt(bound))
     if low <= 0 <= high:
         return Judgement("inconclusive", "the interval is too wide to decide")
+    if floor is not None and abs(log_ratio.mean) <= floor:
+        return Judgement("inconclusive", "two copies of one arm could differ by as much")
     return Judgement("faster" if (low > 0) == (better == "higher") else "slower")
 
 

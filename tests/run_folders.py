@@ -30,14 +30,14 @@ def slices_of(experiment: Experiment, seed: int = 1, requests: int = 300) -> Ite
     draw = random.Random(seed)  # noqa: S311 — as above
     now_s = 0.0
     for block in range(experiment.blocks):
-        luck = {arm.name: draw.gauss(1, 0.01) for arm in experiment.arms}
+        luck = {arm.name: draw.gauss(1, 0.005) for arm in experiment.arms}
         for phase in experiment.phases:
             if phase.search is not None:
                 yield from probes_of(experiment, phase, block, luck, requests)
                 continue
             for number in range(phase.rounds):
                 for arm in draw.sample(experiment.arms, len(experiment.arms)):
-                    slow = luck[arm.name] * draw.gauss(1, 0.02)
+                    slow = luck[arm.name] * draw.gauss(1, 0.01)
                     planned = a_slice(block=block, phase=phase.name, round=number, arm=arm.name)
                     yield _measured(planned, phase, arm, now_s, slow, requests)
                     now_s += phase.slice_s + phase.guard_s

@@ -61,11 +61,7 @@ class Chart:
 
     def render(self, measured: Measured) -> Picture:
         """Raises NothingToDrawError when the run has no data for it."""
-        # matplotlib types its settings as a closed set of literals.
-        settings: Any = RC
-        with mpl.rc_context(settings):
-            figure = self.draw(measured)
-            return Picture(self, _saved_svg(figure), _saved_png(figure))
+        return Picture(self, *drawn(lambda: self.draw(measured)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +84,15 @@ class Picture:
         inside = re.sub(r'href="#', f'href="#{prefix}', inside)
         inside = inside.replace("url(#", f"url(#{prefix}")
         return f"{root}>{inside}"
+
+
+def drawn(draw: Callable[[], Figure]) -> tuple[str, bytes]:
+    """A figure in the house's style, as an SVG document and a PNG."""
+    # matplotlib types its settings as a closed set of literals.
+    settings: Any = RC
+    with mpl.rc_context(settings):
+        figure = draw()
+        return _saved_svg(figure), _saved_png(figure)
 
 
 def chart(draw: Callable[[Measured], Figure]) -> Chart:

@@ -12,6 +12,7 @@ from analysis.gates import any_failed
 from analysis.report.summary import Summary
 
 OK = 0
+GOAL_MISSED = 1
 USAGE_ERROR = 2
 INVALID_RUN = 3
 GATE_FAILED = 4

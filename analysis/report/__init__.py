@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.charts import Picture
 from analysis.reading import read
 from analysis.report.content import Content, content_of
 from analysis.report.html import as_html
@@ -38,7 +37,7 @@ def write_report(folder: Path, gates: Sequence[str] = ()) -> Written:
     content = content_of(summary)
     (folder / CHARTS_FOLDER).mkdir(exist_ok=True)
     for picture in content.pictures:
-        _write_picture(folder / CHARTS_FOLDER, picture)
+        write_drawing(folder / CHARTS_FOLDER, picture.chart.name, picture.svg, picture.png)
     write_atomically(folder / "summary.json", as_json(summary))
     write_atomically(folder / "summary.csv", as_csv(summary))
     write_atomically(folder / "report.md", as_markdown(content))
@@ -46,8 +45,9 @@ def write_report(folder: Path, gates: Sequence[str] = ()) -> Written:
     return Written(summary, content, folder / REPORT_FILE)
 
 
-def _write_picture(folder: Path, picture: Picture) -> None:
-    write_atomically(folder / f"{picture.chart.name}.svg", picture.svg)
-    beside = folder / f".{picture.chart.name}.png.tmp"
-    beside.write_bytes(picture.png)
-    beside.replace(folder / f"{picture.chart.name}.png")
+def write_drawing(charts: Path, name: str, svg: str, png: bytes) -> None:
+    """Both files of a chart, each in one step."""
+    write_atomically(charts / f"{name}.svg", svg)
+    beside = charts / f".{name}.png.tmp"
+    beside.write_bytes(png)
+    beside.replace(charts / f"{name}.png")

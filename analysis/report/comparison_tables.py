@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from analysis.compare import Comparison, pairs
+from analysis.outlook import Outlook
 from analysis.report.numbers_tables import of_endpoint
 from analysis.report.summary import Summary
 from analysis.report.tables import NOTHING, Table
 from analysis.stats import percent_within
-from analysis.units import number
+from analysis.units import number, share
 
 # More arms have more pairs than anybody reads: seven have 21.
 MOST_ARMS_IN_PAIRS = 6
-_COLUMNS = ("ratio", "95% interval", "A/A floor", "verdict")
+_COLUMNS = ("ratio", "95% interval", "A/A floor", "shows from", "verdict")
 
 _Floors = dict[tuple[str | None, str | None, str], float | None]
 
@@ -67,7 +68,7 @@ def _tables_by_metric(summary: Summary, floors: _Floors) -> Iterator[Table]:
 
 
 def _cells(comparison: Comparison, floors: _Floors) -> tuple[str, ...]:
-    """Ratio, interval, floor, verdict."""
+    """Ratio, interval, floor, smallest difference that would show, verdict."""
     place = (comparison.phase, comparison.endpoint, comparison.metric.name)
     floor = floors.get(place)
     return (
@@ -76,8 +77,20 @@ def _cells(comparison: Comparison, floors: _Floors) -> tuple[str, ...]:
         if comparison.low is None
         else f"{_ratio(comparison.low)}–{_ratio(comparison.high)}",
         NOTHING if floor is None else f"± {percent_within(floor)}%",
-        comparison.verdict,
+        effect_text(comparison.outlook),
+        verdict_text(comparison.verdict, comparison.outlook),
     )
+
+
+def effect_text(outlook: Outlook) -> str:
+    """The smallest difference that would have been called faster or slower: `4.1%`."""
+    effect = outlook.minimum_detectable_effect
+    return NOTHING if effect is None else share(effect)
+
+
+def verdict_text(verdict: str, outlook: Outlook) -> str:
+    """`inconclusive: about 7 more blocks would settle it`, on two lines where there are any."""
+    return f"{verdict}:\n{outlook.words}" if outlook.words else verdict
 
 
 def _ratio(ratio: float | None) -> str:

@@ -17,8 +17,10 @@ METHOD = (
     "A ratio is taken within each block and its logarithm averaged over blocks, with a 95% t "
     "interval; a verdict needs five blocks.",
     "The A/A control, one arm twice, gives the noise floor; “same within x%” means that the whole "
-    "interval lies within x, the floor or 2%, whichever is wider. “Faster” means better, for "
-    "sizes too.",
+    "interval lies within x, the floor or 2%, whichever is wider. “Faster” and “slower” want an "
+    "interval without 1 and a ratio beyond the floor; “faster” means better, for sizes too.",
+    "“Shows from” is the smallest true difference that as many blocks with this spread and floor "
+    "would have called faster or slower with probability 0.8.",
     "Each interval is at 95% by itself: of twenty comparisons that differ in nothing, expect one "
     "to miss.",
     "Revocation lag is an interval per replica, between the last request let in and the first "

@@ -8,7 +8,7 @@ from analysis.compare import Comparison
 from analysis.report.numbers_tables import BROWSED
 from analysis.report.summary import Summary
 from analysis.results import Result
-from analysis.units import plain_seconds, rate, seconds
+from analysis.units import plain_seconds, rate, seconds, share
 from loadtests.model import Phase, Placement
 
 # The life that most access tokens are given; a revocation phase uses a shorter one.
@@ -42,9 +42,11 @@ def placement_sentence(placement: Placement) -> str:
 
 
 def verdict_phrase(comparison: Comparison) -> str:
-    """`same within 4%.`, or `inconclusive` with the reason."""
-    because = f" ({comparison.reason})" if comparison.reason else ""
-    return comparison.verdict + because
+    """`same within 4% (a difference shows from 3.1%)`, or `inconclusive` with the reason."""
+    effect = comparison.outlook.minimum_detectable_effect
+    shows = "" if effect is None else f"a difference shows from {share(effect)}"
+    aside = "; ".join(part for part in (comparison.reason, shows) if part)
+    return f"{comparison.verdict} ({aside})" if aside else comparison.verdict
 
 
 def times_phrase(comparison: Comparison, of: str = "") -> str:

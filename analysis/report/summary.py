@@ -5,17 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from analysis.compare import Comparison, Floor, comparisons_of, floors_of
+from analysis.findings import findings_of
 from analysis.gates import Judged, judge_gates
 from analysis.metrics import METRICS
 from analysis.reading import Reading
 from analysis.results import Result, results_of
 from loadtests.gates import Gate, read_rule
-from loadtests.model import SCHEMA, Finding, RunRecord
+from loadtests.model import SCHEMA, Finding
 from loadtests.run_store import RUN_FILE
 
 RunVerdict = Literal["VALID", "INVALID"]
@@ -37,9 +38,9 @@ class Summary:
 def summarise(reading: Reading, rules: Sequence[str] = ()) -> Summary:
     """`rules` are gates beside the experiment's own. Raises ConfigurationError for a bad one."""
     gates = _gates(reading, rules)
-    findings = tuple(_findings(reading))
     results = tuple(results_of(reading, METRICS.values()))
     floors = tuple(floors_of(results))
+    findings = tuple(findings_of(reading, results, floors))
     return Summary(
         reading=reading,
         verdict="INVALID" if any(f.severity == "invalid" for f in findings) else "VALID",
@@ -96,29 +97,6 @@ def _gates(reading: Reading, rules: Sequence[str]) -> tuple[Gate, ...]:
     return (*own, *(read_rule(rule, experiment, "--gate") for rule in rules))
 
 
-def _findings(reading: Reading) -> Iterator[Finding]:
-    """The run's findings and what reading the folder adds."""
-    yield from _unfinished(reading.run)
-    yield from reading.run.findings
-    if reading.unreadable:
-        yield Finding(
-            "unreadable_lines",
-            "warning",
-            f"{len(reading.unreadable)} left out, the rest used; first: {reading.unreadable[0]}",
-            "a run that was killed can leave one truncated last line; more means a damaged file",
-        )
-
-
-def _unfinished(run: RunRecord) -> Iterator[Finding]:
-    if run.status != "finished":
-        yield Finding(
-            "unfinished",
-            "invalid",
-            f"the run's status is {run.status!r}: what follows covers only what was measured",
-            "let a run finish before quoting it",
-        )
-
-
 def _finding_row(finding: Finding) -> dict[str, Any]:
     return {
         "name": finding.name,
@@ -158,6 +136,9 @@ def _comparison_row(comparison: Comparison) -> dict[str, Any]:
         "low": rounded(comparison.low),
         "high": rounded(comparison.high),
         "verdict": comparison.verdict,
+        "reason": comparison.reason,
+        "minimum_detectable_effect": rounded(comparison.outlook.minimum_detectable_effect),
+        "more_blocks": comparison.outlook.more_blocks,
     }
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from analysis.compare import Floor
+from analysis.compare import Floor, with_outlook
+from analysis.outlook import Outlook, outlook_of
 from analysis.report.summary import Summary
 from analysis.results import Result
 from analysis.runs.differences import Difference, differences_of
@@ -18,7 +19,8 @@ Place = tuple[str | None, str | None, str]
 @dataclass(frozen=True, slots=True)
 class Change:
     """One arm's metric in one place: `ratio` is B ÷ A with its 95% interval, None where there is
-    none to take; `floor` the larger of the two runs' A/A floors (a log ratio)."""
+    none to take; `floor` the larger of the two runs' A/A floors (a log ratio); `outlook` counts
+    more blocks in either run."""
 
     before: Result
     after: Result
@@ -26,6 +28,7 @@ class Change:
     floor: float | None
     verdict: str
     reason: str | None
+    outlook: Outlook
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +67,14 @@ def changes_of(before: Summary, after: Summary) -> Iterator[Change]:
                 yield _change(result, partner, floors.get(_place(result)))
 
 
-def _change(before: Result, after: Result, floor: float | None) -> Change:
-    interval = _unpaired(before, after)
+def _change(before: Result, after: Result, floor: Floor | None) -> Change:
+    interval, better = _unpaired(before, after), before.metric.better
+    value, control = (None, None) if floor is None else (floor.value, floor.control)
     if isinstance(interval, str):
-        return Change(before, after, None, floor, "inconclusive", interval)
-    judgement = judge(interval, floor, before.metric.better)
-    return Change(before, after, interval.exp(), floor, judgement.verdict, judgement.reason)
+        return Change(before, after, None, value, "inconclusive", interval, Outlook())
+    outlook = outlook_of(interval, value, better, control)
+    said = with_outlook(judge(interval, value, better), outlook)
+    return Change(before, after, interval.exp(), value, said.verdict, said.reason, outlook)
 
 
 def _unpaired(before: Result, after: Result) -> Interval | str:
@@ -83,17 +88,20 @@ def _unpaired(before: Result, after: Result) -> Interval | str:
     return unpaired_log_ratio(reference, candidate)
 
 
-def _by_place(floors: Sequence[Floor]) -> dict[Place, float]:
+def _by_place(floors: Sequence[Floor]) -> dict[Place, Floor]:
     return {
-        (floor.phase, floor.endpoint, floor.metric.name): floor.value
+        (floor.phase, floor.endpoint, floor.metric.name): floor
         for floor in floors
         if floor.value is not None
     }
 
 
-def _larger(one: Mapping[Place, float], other: Mapping[Place, float]) -> dict[Place, float]:
+def _larger(one: Mapping[Place, Floor], other: Mapping[Place, Floor]) -> dict[Place, Floor]:
     return {
-        place: max(floors[place] for floors in (one, other) if place in floors)
+        place: max(
+            (floors[place] for floors in (one, other) if place in floors),
+            key=lambda floor: floor.value or 0.0,
+        )
         for place in (*one, *other)
     }
 

@@ -58,4 +58,6 @@ def _row(change: Change) -> dict[str, Any]:
         "aa_floor": rounded(change.floor),
         "verdict": change.verdict,
         "reason": change.reason,
+        "minimum_detectable_effect": rounded(change.outlook.minimum_detectable_effect),
+        "more_blocks": change.outlook.more_blocks,
     }

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from analysis.report.comparison_tables import effect_text, verdict_text
 from analysis.report.markdown import bullets, table_lines
 from analysis.report.numbers_tables import of_endpoint, value_text
 from analysis.report.summary import Summary
@@ -23,7 +24,9 @@ METHOD = (
     "larger of the two runs' A/A floors. Each interval is at 95% by itself: of twenty comparisons "
     "that differ in nothing, expect one to miss.",
 )
-_COLUMNS = ("metric", "where", "A", "B", "B ÷ A", "95% interval", "A/A floor", "verdict")
+_COLUMNS = (
+    "metric", "where", "A", "B", "B ÷ A", "95% interval", "A/A floor", "shows from", "verdict",
+)  # fmt: skip
 
 
 def as_markdown(comparison: RunComparison, before: Path, after: Path) -> str:
@@ -100,7 +103,8 @@ def _row(change: Change) -> tuple[str, ...]:
         NOTHING if ratio is None else _ratio(ratio.mean),
         NOTHING if low is None or high is None else f"{_ratio(low)}–{_ratio(high)}",
         NOTHING if change.floor is None else f"± {percent_within(change.floor)}%",
-        change.verdict,
+        effect_text(change.outlook),
+        verdict_text(change.verdict, change.outlook),
     )
 
 

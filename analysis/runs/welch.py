@@ -31,14 +31,14 @@ def unpaired_log_ratio(
         return Interval(mean, None, None, blocks)
     # Squared standard errors, of either mean.
     parts = [float(logs.var(ddof=1)) / len(logs) for logs in (before, after)]
-    half_width = _quantile(parts, (len(before), len(after)), confidence) * math.sqrt(sum(parts))
-    return Interval(mean, mean - half_width, mean + half_width, blocks)
+    freedom = _freedom(parts, (len(before), len(after)))
+    half_width = float(stdtrit(freedom, (1 + confidence) / 2)) * math.sqrt(sum(parts))
+    return Interval(mean, mean - half_width, mean + half_width, blocks, freedom)
 
 
-def _quantile(parts: Sequence[float], counts: Sequence[int], confidence: float) -> float:
-    """Student's t at ν = (Σ p)² ÷ Σ p²/(n−1); 0 where nothing varies and ν has no value."""
-    shares = [part / sum(parts) for part in parts] if sum(parts) > 0 else []
-    if not shares:
-        return 0.0
-    freedom = 1 / sum(share**2 / (n - 1) for share, n in zip(shares, counts, strict=True))
-    return float(stdtrit(freedom, (1 + confidence) / 2))
+def _freedom(parts: Sequence[float], counts: Sequence[int]) -> float:
+    """ν = (Σ p)² ÷ Σ p²/(n−1); where nothing varies it has no value, and does not matter."""
+    if sum(parts) == 0:
+        return float(min(counts) - 1)
+    shares = [part / sum(parts) for part in parts]
+    return 1 / sum(share**2 / (n - 1) for share, n in zip(shares, counts, strict=True))

@@ -57,8 +57,10 @@ def test_only_shared_blocks_are_paired(reading: Reading) -> None:
     assert comparison.ratio == pytest.approx(2.0)
     assert (comparison.verdict, comparison.reason) == (
         "inconclusive",
-        "3 blocks; a verdict needs 5",
+        "3 blocks; a verdict needs 5; about 2 more blocks would settle it",
     )
+    assert comparison.outlook.more_blocks == 2
+    assert comparison.outlook.minimum_detectable_effect is None
 
 
 def test_a_zero_has_no_ratio(reading: Reading) -> None:

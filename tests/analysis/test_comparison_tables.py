@@ -55,3 +55,25 @@ def test_an_impossible_arm_is_named_with_its_reason_and_compared_with_nobody(
     captions = [table.caption for table in tables_of(summary)]
     assert captions == ["none ÷ session_redis"]
     assert "jwt_hs256: the credential has 5900 bytes" in as_markdown(content_of(summary))
+
+
+def test_a_row_says_what_would_have_shown_and_what_would_settle_it(tmp_path: Path) -> None:
+    arms = tuple(an_arm(name) for name in ("session_redis", "jwt_hs256", "session_redis#2"))
+    run = a_run(an_experiment(arms=arms))
+    summary = summarise(read(write_run_folder(tmp_path, run, requests=60)))
+    (table,) = tables_of(summary)
+    assert table.columns[-2:] == ("shows from", "verdict")
+    rows = {(c.metric.label, c.phase): c for c in summary.comparisons}
+    open_ones = 0
+    for row in table.rows:
+        comparison = rows[row[0], None if row[1] == "every phase" else row[1].split(" · ")[0]]
+        if comparison.endpoint is None:
+            assert (row[-2] == "—") == (comparison.outlook.minimum_detectable_effect is None)
+            assert row[-1].startswith(comparison.verdict)
+        if row[-1].startswith("inconclusive:\n"):
+            assert "more block" in row[-1]
+            open_ones += 1
+    assert open_ones > 0
+    page = as_markdown(content_of(summary))
+    assert "| shows from | verdict |" in page
+    assert "| inconclusive: about " in page

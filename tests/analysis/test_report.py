@@ -35,7 +35,7 @@ FIELDS = {
     ],
     "comparisons": [
         "phase", "scenario", "endpoint", "metric", "reference", "candidate", "ratio", "low", "high",
-        "verdict",
+        "verdict", "reason", "minimum_detectable_effect", "more_blocks",
     ],
     "aa_floor": ["phase", "endpoint", "metric", "value"],
 }  # fmt: skip
@@ -143,7 +143,8 @@ def test_the_sentences_say_what_was_measured_and_what_was_not(written: Written) 
     assert within.startswith("With p99 of response time within 20 ms, jwt_hs256 takes 1.")
     assert re.match(
         r"Per core-second of servers and store, jwt_hs256 serves 1\.1\d+× the requests of "
-        r"session_redis \(95% interval 1\.1\d+–1\.1\d+\): faster\.$",
+        r"session_redis \(95% interval 1\.1\d+–1\.1\d+\): faster "
+        r"\(a difference shows from \d\.\d\d%\)\.$",
         capacity,
     )
     assert tail.startswith("At 2,000 req/s, the p99 response time of jwt_hs256 to GET /me is ")

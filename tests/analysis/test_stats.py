@@ -131,6 +131,27 @@ def test_verdicts(low: float, high: float, floor: float | None, better: str, ver
     assert (judgement.reason is not None) == (verdict == "inconclusive")
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "floor", "verdict"),
+    [
+        # As seen: 1.049–1.260 where two copies of one arm differed by up to 19.2%.
+        (math.log(1.049), math.log(1.260), math.log(1.192), "inconclusive"),
+        (math.log(1.049), math.log(1.260), math.log(1.14), "slower"),
+        (math.log(1.049), math.log(1.260), None, "slower"),
+        (0.02, 0.08, 0.05, "inconclusive"),
+        (0.0201, 0.0801, 0.05, "slower"),
+        (-0.0801, -0.0201, 0.05, "faster"),
+    ],
+)
+def test_an_estimate_within_the_floor_is_no_difference(
+    low: float, high: float, floor: float | None, verdict: str
+) -> None:
+    judgement = judge(an_interval(low, high), floor, "lower")
+    assert judgement.verdict == verdict
+    if verdict == "inconclusive":
+        assert judgement.reason == "two copies of one arm could differ by as much"
+
+
 def test_same_by_a_wide_floor_says_that_it_tells_little() -> None:
     judgement = judge(an_interval(-0.3, 0.1), 0.5, "lower")
     assert judgement.verdict == "same within 64.9%"

@@ -94,7 +94,7 @@ def test_both_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = document["comparisons"]
     assert list(rows[0]) == [
         "arm", "phase", "scenario", "endpoint", "metric", "unit", "a", "b", "ratio", "low", "high",
-        "aa_floor", "verdict", "reason",
+        "aa_floor", "verdict", "reason", "minimum_detectable_effect", "more_blocks",
     ]  # fmt: skip
     assert all(row["low"] <= row["ratio"] <= row["high"] for row in rows if row["ratio"])
     assert {row["arm"] for row in rows} == {arm.name for arm in EXPERIMENT.arms}

@@ -92,7 +92,11 @@ def test_blocks_need_no_partner(small: Summary) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "reason"),
     [
-        (STEADY, STEADY[:3], "3 blocks; a verdict needs 5"),
+        (
+            STEADY,
+            STEADY[:3],
+            "3 blocks; a verdict needs 5; about 2 more blocks would settle it",
+        ),
         (STEADY[:1], STEADY, "1 block; a verdict needs 5"),
         (STEADY, (*STEADY[:4], 0.0), "a value of zero has no ratio"),
     ],
