@@ -12,18 +12,26 @@ NEAR_LIMIT_SHARE = 0.9
 
 
 def calibration_findings(
-    phase: Phase, arm: str, slices: Sequence[SliceRecord], calibration: CalibrationNote | None
+    phase: Phase,
+    arm: str,
+    slices: Sequence[SliceRecord],
+    calibration: CalibrationNote | None,
+    generators: int = 1,
 ) -> Iterator[Finding]:
-    """Warnings about one arm in one phase; none without a calibration, or without slices."""
+    """Warnings about one arm in one phase; none without a calibration, or without slices.
+
+    One generator was calibrated; each of `generators` with a core of its own does as much.
+    """
     limits = calibration.limits if calibration is not None else None
     if limits is None or not slices:
         return
     rate_rps = phase.load.rate_rps
-    if phase.kind == "latency" and rate_rps is not None and rate_rps > limits.in_time_rps:
-        detail = f"{rate_rps:,.0f} req/s, {_seen(limits)}"
+    share_rps = (rate_rps or 0.0) / generators
+    if phase.kind == "latency" and share_rps > limits.in_time_rps:
+        detail = f"{share_rps:,.0f} req/s, {_seen(limits)}"
         yield BEYOND_CALIBRATION.found(arm, phase.name, detail)
     if phase.kind == "capacity":
-        throughput_rps = _throughput_rps(slices)
+        throughput_rps = _throughput_rps(slices) / generators
         if throughput_rps >= NEAR_LIMIT_SHARE * limits.max_rps:
             detail = f"{throughput_rps:,.0f} of {limits.max_rps:,.0f} req/s"
             yield NEAR_GENERATOR_LIMIT.found(arm, phase.name, detail)

@@ -49,6 +49,14 @@ def test_a_capacity_near_the_generators_own_is_told(completed: int, names: list[
     assert all(f"{completed:,} of 40,000 req/s" in each.message for each in found)
 
 
+def test_several_generators_do_several_times_as_much() -> None:
+    fast, high = a_phase("latency-4000"), a_slice(completed=60_000, drained_after_s=1.0)
+    assert [f.name for f in calibration_findings(fast, "none", [SLICE], NOTE)] != []
+    assert list(calibration_findings(fast, "none", [SLICE], NOTE, generators=2)) == []
+    assert [f.name for f in calibration_findings(CAPACITY, "none", [high], NOTE)] != []
+    assert list(calibration_findings(CAPACITY, "none", [high], NOTE, generators=2)) == []
+
+
 @pytest.mark.parametrize("name", ["login", "slo", "revocation"])
 def test_other_phases_are_not_judged_by_it(name: str) -> None:
     phase = a_phase(name, load=Load("poisson", rate_rps=99_999.0))
