@@ -4,10 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 RUN ?= results/latest
+PICTURE ?= results/calibration.svg
 WEB_PORT ?= 8089
 
 .PHONY: help bench spectrum algorithms payload population slo aa report smoke ui test fuzz check \
-  compare gate bench-servers bench-logins bench-generator bench-dispatch bench-workers crosscheck \
+  compare gate bench-servers bench-logins bench-generator bench-dispatch bench-workers calibrate crosscheck \
   up down lock clean
 .DEFAULT_GOAL := help
 
@@ -100,6 +101,12 @@ crosscheck: $(INSTALLED) ## whether wrk tells the same of the same servers (abou
 
 bench-workers: $(INSTALLED) ## whether three generator processes measure what one does (about 3 minutes)
 	@$(BIN)/python -m loadtests.bench workers
+
+# The picture and what failed are worth seeing whether or not everything passed.
+calibrate: $(INSTALLED) ## the harness against known answers, and its limits here (3 minutes)
+	@status=0; $(BIN)/python -m loadtests.calibration || status=$$?; \
+	  case $$status in 0|1) $(BIN)/python -m analysis calibration results/calibration.json --picture $(PICTURE) > /dev/null && \
+	  echo "picture: $(PICTURE)" ;; esac; exit $$status
 
 up: ## start the container stack (web UI on 127.0.0.1:8089)
 	@umask 077; test -f .env || $(PYTHON) -c 'import secrets; [print(f"{n}={secrets.token_urlsafe(32)}") for n in ("AUTHBENCH_ADMIN_SECRET", "AUTHBENCH_SIGNING_KEY", "AUTHBENCH_USER_PASSWORD")]' > .env

@@ -12,10 +12,10 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 
-from analysis.commands import USAGE_ERROR, aa, compare, gate, report, widths
+from analysis.commands import USAGE_ERROR, aa, calibration, compare, gate, report, widths
 from loadtests.model import ConfigurationError
 
-COMMANDS = (report, compare, gate, widths, aa)
+COMMANDS = (report, compare, gate, widths, aa, calibration)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -24,6 +24,9 @@ def findings_of(folder: Path, run: RunRecord) -> Iterator[Finding]:
             yield from checks.missing_findings(run, phase, arm, measured)
             yield from checks.phase_findings(phase, arm, measured, run.placement)
             yield from checks.search_findings(phase, arm, measured)
+            yield from checks.calibration_findings(
+                phase, arm, measured, run.calibration, max(1, len(run.placement.generator_cpus))
+            )
             tried = trials[phase.name, arm]
             yield from checks.revocation_findings(phase, arm, tried, measured)
 

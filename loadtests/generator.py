@@ -54,6 +54,16 @@ class Generator:
                 message = replace(message, lost=lost)
             yield message
 
+    def wait(self) -> None:
+        """Until it has ended by itself, as it does once its order is done.
+
+        Raises MeasurementError when it takes longer than STOP_TIMEOUT_S.
+        """
+        try:
+            self._process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            raise MeasurementError("the load generator did not end with its order") from None
+
     def _lines(self, give_up_s: float, check: Callable[[], None]) -> Iterator[bytes]:
         pending = b""
         while time.monotonic() < give_up_s:
@@ -74,9 +84,12 @@ class Generator:
 
 
 @contextmanager
-def start_generator(users: int, generators: int = 1) -> Iterator[Generator]:
+def start_generator(
+    users: int, generators: int = 1, statistics: IO[bytes] | None = None
+) -> Iterator[Generator]:
     """A Locust process with `users` users, or several and their master; ended with the block or
-    with this process."""
+    with this process. Locust's own statistics are written to `statistics`, where a file is given,
+    as it ends."""
     # Every worker has as many; those without a number of their own stand aside.
     started = -(-users // generators) * generators
     read_fd, write_fd = os.pipe()
@@ -88,12 +101,13 @@ def start_generator(users: int, generators: int = 1) -> Iterator[Generator]:
                 # Or closing statistics would stand where a failure's reason should.
                 "--skip-log-setup",
                 *(_processes(generators, port) if generators > 1 else ()),
+                *(("--json",) if statistics is not None else ()),
             ],
             cwd=_ROOT,
             env={**os.environ, LINES_FD_VARIABLE: str(write_fd)},
             pass_fds=(write_fd,),
             stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
+            stdout=statistics or subprocess.DEVNULL,
             stderr=log,
             start_new_session=True,
         )

@@ -15,7 +15,7 @@ from typing import NoReturn
 
 import psutil
 
-from loadtests import checks, environment, length, run_store
+from loadtests import calibration_store, checks, environment, length, run_store
 from loadtests.block import BlockPlan, Readied, measure_block
 from loadtests.findings import findings_of
 from loadtests.messages import Message
@@ -66,7 +66,7 @@ def run(experiment: Experiment, results: Path, progress: Progress) -> Outcome:
     plan = _prepare(experiment)
     folder = run_store.create(results, experiment.name)
     with run_store.locked(folder):
-        return _measure(plan, folder, _open_record(plan, folder), progress)
+        return _measure(plan, folder, _open_record(plan, folder, progress), progress)
 
 
 def resume(folder: Path, experiment: Experiment | None, progress: Progress) -> Outcome:
@@ -139,18 +139,23 @@ def _prepare(experiment: Experiment) -> BlockPlan:
     )
 
 
-def _open_record(plan: BlockPlan, folder: Path) -> RunRecord:
+def _open_record(plan: BlockPlan, folder: Path, progress: Progress) -> RunRecord:
+    circumstances = environment.describe()
+    calibration, remark = calibration_store.fitting(folder.parent, circumstances)
+    if remark is not None:
+        progress.say(remark)
     record = RunRecord(
         experiment=plan.experiment,
         seed=plan.experiment.seed,
         started_at=run_store.utc_now(),
         finished_at=None,
         status="running",
-        environment=environment.describe(),
+        environment=circumstances,
         placement=plan.placement,
         git_commit=environment.git_commit(Path(__file__).parent),
         store=NO_STORE,
         source_digest=environment.source_digest(_ROOT),
+        calibration=calibration,
     )
     run_store.write_run(folder, record)
     return record

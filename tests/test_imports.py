@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("servers", "loadtests", "analysis")
-FOR_ANALYSIS = {"model", "histogram", "run_store", "checks", "gates"}
+FOR_ANALYSIS = {"model", "histogram", "run_store", "checks", "gates", "calibration_store"}
 GREENLETS = {"gevent", "locust"}
 GENERATOR_SIDE = {
     "locustfile", "user", "client", "recorder", "planned", "by_hand", "lifeline", "stage",

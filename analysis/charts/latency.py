@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -56,7 +57,7 @@ def _panel(axes: Axes, measured: Measured, phase: Phase, endpoint: str) -> None:
         values_ms = [ns / 1e6 for ns in histogram.quantiles_ns(quantiles) if ns is not None]
         style = measured.styles[arm]
         axes.plot(
-            _nines(quantiles),
+            nines(quantiles),
             values_ms,
             color=style.colour,
             linestyle=style.line,
@@ -69,24 +70,24 @@ def _panel(axes: Axes, measured: Measured, phase: Phase, endpoint: str) -> None:
         )
     axes.set_title(rate(phase.load.rate_rps) if phase.load.rate_rps else phase.name)
     axes.set_xlabel("percentile")
-    axes.set_xticks(_nines(_NINES), labels=[f"{q * 100:g}%" for q in _NINES])
+    axes.set_xticks(nines(_NINES), labels=[f"{q * 100:g}%" for q in _NINES])
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if _is_plain(value) else "")
     longest = max(h.count for h in curves.values())
     axes.set_xlim(
-        left=_nines([0.5])[0] * 0.9, right=_nines(_drawn_quantiles(longest, measured))[-1] * 1.04
+        left=nines([0.5])[0] * 0.9, right=nines(_drawn_quantiles(longest, measured))[-1] * 1.04
     )
 
 
 def _drawn_quantiles(samples: int, measured: Measured) -> list[float]:
     blocks = max(len({cell.block for cell in measured.reading.cells}), 1)
     last = 1 - _BEYOND_PER_BLOCK * blocks / samples if samples else 0.0
-    end = max(-math.log10(1 - last), _nines([0.5])[0]) if last < 1 else 0.0
-    return [float(1 - 10**-x) for x in np.linspace(_nines([0.5])[0], end, 120)]
+    end = max(-math.log10(1 - last), nines([0.5])[0]) if last < 1 else 0.0
+    return [float(1 - 10**-x) for x in np.linspace(nines([0.5])[0], end, 120)]
 
 
-def _nines(quantiles: list[float] | tuple[float, ...]) -> list[float]:
+def nines(quantiles: Sequence[float]) -> list[float]:
     """0.9 -> 1, 0.99 -> 2: how many nines."""
     return [-math.log10(1 - quantile) for quantile in quantiles]
 

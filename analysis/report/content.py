@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from analysis.charts import CHARTS, Measured, NothingToDrawError, Picture
+from analysis.report.calibration import calibration_sentences
 from analysis.report.comparison_tables import comparison_tables
 from analysis.report.gate_table import gate_table
 from analysis.report.method import METHOD
@@ -45,7 +46,12 @@ def content_of(summary: Summary) -> Content:
         verdict=summary.verdict,
         sentences=(*_doubts(summary), *sentences(summary)),
         placement=placement_sentence(summary.reading.run.placement),
-        remarks=(*_length(summary.reading.run), *_repeats(summary), *left_out),
+        remarks=(
+            *calibration_sentences(summary.reading.run),
+            *_length(summary.reading.run),
+            *_repeats(summary),
+            *left_out,
+        ),
         gates=gate_table(summary.gates),
         arms=arms_table(summary),
         key_results=key_table(summary),

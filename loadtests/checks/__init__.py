@@ -4,6 +4,9 @@ Thresholds stand beside their reason. A finding about an arm in a phase is judge
 slices together, so that one odd second does not condemn a run.
 """
 
+from loadtests.checks.calibrated import (
+    calibration_findings,
+)
 from loadtests.checks.clocks import clock_findings
 from loadtests.checks.measures import (
     disturbance,
@@ -33,6 +36,7 @@ from loadtests.checks.searches import (
 )
 
 __all__ = [
+    "calibration_findings",
     "clock_findings",
     "disturbance",
     "disturbance_findings",

@@ -87,6 +87,18 @@ NOT_MEASURED = Rule(
     "no block measured the arm",
     "find what the other findings name, and measure again",
 )
+BEYOND_CALIBRATION = Rule(
+    "beyond_calibration",
+    "warning",
+    "the rate is above what this generator was seen to send in time",
+    "lower the rate or give the generator a core of its own, and `make calibrate` again",
+)
+NEAR_GENERATOR_LIMIT = Rule(
+    "near_generator_limit",
+    "warning",
+    "throughput came within 10% of the generator's own maximum, so it may be what was measured",
+    "lower `max_server_cpus` or the arm's `replicas`, so that the servers are the limit",
+)
 SHARED_STORE = Rule(
     "shared_store",
     "warning",

@@ -2,6 +2,18 @@
 
 Frozen dataclasses, the standard library only."""
 
+from loadtests.model.calibration import (
+    CALIBRATION_SCHEMA,
+    Calibration,
+    CalibrationCheck,
+    CalibrationFile,
+    CalibrationNote,
+    CheckOutcome,
+    DispatchLimit,
+    GeneratorLimits,
+    StallPicture,
+    WaitCurve,
+)
 from loadtests.model.experiment import (
     CONTROL_SUFFIX,
     Arm,
@@ -43,18 +55,26 @@ from loadtests.model.run import (
 )
 
 __all__ = [
+    "CALIBRATION_SCHEMA",
     "CONTROL_SUFFIX",
     "SCHEMA",
     "Arm",
     "ArmFacts",
     "BlockFacts",
     "Books",
+    "Calibration",
+    "CalibrationCheck",
+    "CalibrationFile",
+    "CalibrationNote",
     "Carrier",
+    "CheckOutcome",
     "ConfigurationError",
     "CpuSeconds",
+    "DispatchLimit",
     "EndpointRecord",
     "Experiment",
     "Finding",
+    "GeneratorLimits",
     "LawRecord",
     "Length",
     "Load",
@@ -72,8 +92,10 @@ __all__ = [
     "Setting",
     "Severity",
     "SliceRecord",
+    "StallPicture",
     "StoreInfo",
     "Trials",
+    "WaitCurve",
     "WireBytes",
     "WorkerShare",
 ]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from loadtests.model.calibration import CalibrationNote
 from loadtests.model.experiment import Experiment, Setting
 from loadtests.model.records import SCHEMA
 
@@ -145,6 +146,7 @@ class RunRecord:
     source_digest: str | None = None
     resumed_at: tuple[str, ...] = ()
     length: Length | None = None
+    calibration: CalibrationNote | None = None
     schema: int = SCHEMA
 
 

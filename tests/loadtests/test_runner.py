@@ -11,10 +11,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from loadtests import run_store
+from loadtests import calibration_store, environment, run_store
 from loadtests.histogram import Histogram
-from loadtests.model import RunRecord
+from loadtests.model import CalibrationFile, RunRecord
 from loadtests.store_server import start_store
+from tests.loadtests.calibration.builders import a_calibration, a_dispatch, the_limits
 from tests.loadtests.tiny_run import (
     EXPERIMENT,
     START_S,
@@ -27,13 +28,20 @@ from tests.loadtests.tiny_run import (
 )
 from tests.processes import are_gone, descendants, wait_for
 
+CALIBRATED = a_calibration(
+    environment=environment.describe(),
+    limits=the_limits(cpu_us_per_request=1e6, dispatch=(a_dispatch(100.0),)),
+)
 STORE_PROGRAMS = {"redis-server", "valkey-server"}
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str, int]]:
-    """One finished run, looked at from several sides."""
+    """One finished run, looked at from several sides; its generator was calibrated to little."""
     folder = tmp_path_factory.mktemp("finished")
+    calibration_store.write(
+        folder / "results" / calibration_store.CALIBRATION_FILE, CalibrationFile(CALIBRATED, None)
+    )
     process = start(folder, blocks=2)
     output, errors = process.communicate(timeout=2 * START_S)
     assert errors == ""
@@ -58,6 +66,18 @@ def test_the_status_says_valid_or_invalid(finished: tuple[Path, str, int]) -> No
     assert run.status == "finished"
     assert f"finished: {the_run(folder)}" in output
     assert (folder / "results" / run_store.LATEST).resolve() == the_run(folder).resolve()
+
+
+def test_a_run_takes_its_machines_calibration_along_and_is_warned_by_it(
+    finished: tuple[Path, str, int],
+) -> None:
+    folder, output, _status = finished
+    run = run_store.read_run(the_run(folder))
+    assert run.calibration == CALIBRATED.note()
+    warned = {(f.name, f.phase) for f in run.findings if f.severity == "warning" and f.arm}
+    assert ("beyond_calibration", "latency-200") in warned
+    assert ("near_generator_limit", "capacity") in warned
+    assert "make calibrate`" not in output.partition("block 1")[0]
 
 
 def test_slices_hold_what_was_measured(finished: tuple[Path, str, int]) -> None:
