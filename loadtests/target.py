@@ -6,11 +6,9 @@ import contextlib
 import json
 import os
 import secrets
-import select
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from loadtests import server_flags
+from loadtests.children import read_line, stop
 from loadtests.messages import ReplicaAddress
 from loadtests.model import Arm, ConfigurationError, Setting
 from loadtests.signing_keys import SigningKeys
@@ -194,7 +193,7 @@ def _start(
         stderr=log,
         start_new_session=True,
     )
-    stack.callback(_stop, process)
+    stack.callback(stop, process, STOP_TIMEOUT_S)
     return _Starting(name, process, log)
 
 
@@ -212,38 +211,9 @@ def _await_replica(starting: _Starting) -> Replica:
     return Replica(name, process, address, log)
 
 
-def read_line(process: subprocess.Popen[bytes], timeout_s: float) -> bytes:
-    """The first line a process prints; empty when it ends or `timeout_s` passes before."""
-    assert process.stdout is not None
-    deadline_s = time.monotonic() + timeout_s
-    line = b""
-    while not line.endswith(b"\n"):
-        readable, _, _ = select.select([process.stdout], [], [], deadline_s - time.monotonic())
-        if not readable:
-            return b""
-        byte = os.read(process.stdout.fileno(), 1)
-        if not byte:
-            return b""
-        line += byte
-    return line
-
-
 def _tell_to_stop(processes: list[subprocess.Popen[bytes]]) -> None:
     for process in processes:
         process.terminate()
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.close()
-    process.terminate()
-    try:
-        process.wait(STOP_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    process.stdout.close()
 
 
 def _tail(log: IO[bytes], lines: int = LOG_LINES_SHOWN) -> str:
