@@ -8,8 +8,7 @@ with start_proxy(store.url) as proxy:
     proxy.restore()
 """
 
-from loadtests.store_proxy.added import AddedDelay
 from loadtests.store_proxy.control import ProxyControl
 from loadtests.store_proxy.starter import RunningProxy, start_proxy
 
-__all__ = ["AddedDelay", "ProxyControl", "RunningProxy", "start_proxy"]
+__all__ = ["ProxyControl", "RunningProxy", "start_proxy"]

@@ -3,29 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from itertools import accumulate
+
+from loadtests.model import AddedDelay
 
 _NS_PER_US = 1_000
 _US_PER_S = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class AddedDelay:
-    """Of the `round_trips` that ended since this was last asked for, with `asked_s` set at the end.
-
-    `p50_s`, `p99_s`, `max_s`: how long the proxy held a request and its answer, together.
-    `trip_p50_s`, `trip_p99_s`: from a request's arrival to its answer's leaving, with what the
-    store took; a read that blocks at the store counts with its wait. None without round trips.
-    """
-
-    asked_s: float
-    round_trips: int
-    p50_s: float | None
-    p99_s: float | None
-    max_s: float | None
-    trip_p50_s: float | None
-    trip_p99_s: float | None
 
 
 class Tally:
@@ -40,7 +23,7 @@ class Tally:
         self._trip_us[trip_ns // _NS_PER_US] += 1
 
     def take(self, asked_s: float) -> AddedDelay:
-        """What was counted, and begins anew."""
+        """What was counted since this was last asked; `asked_s` is passed on."""
         held_us, trip_us = self._held_us, self._trip_us
         self._held_us, self._trip_us = Counter(), Counter()
         return AddedDelay(

@@ -7,7 +7,7 @@ import socket
 import threading
 from typing import Any
 
-from loadtests.store_proxy.added import AddedDelay
+from loadtests.model import AddedDelay
 
 HOST = "127.0.0.1"
 ANSWER_TIMEOUT_S = 5.0
