@@ -185,7 +185,14 @@ def _cpu(component: str, label: str, read: Callable[[Sums], float | None]) -> Me
 
 
 _IN_ORDER = (
-    Metric("throughput_rps", "throughput", "req/s", "higher", ("capacity", "login", "users"), _throughput),
+    Metric(
+        "throughput_rps",
+        "throughput",
+        "req/s",
+        "higher",
+        ("capacity", "login", "users"),
+        _throughput,
+    ),
     Metric(
         "requests_per_core_second",
         "requests per core-second (servers + store)",
