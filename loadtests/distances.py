@@ -30,3 +30,8 @@ class Distances:
         """Since `set_for`; None without a proxy."""
         proxy = self._proxies.get(planned.arm)
         return None if proxy is None else proxy.added_delay()
+
+    def close(self) -> None:
+        """The proxies go on, at the distance they were last told."""
+        for proxy in self._proxies.values():
+            proxy.close()

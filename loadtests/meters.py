@@ -36,11 +36,11 @@ class Reading:
     at_ns: int
     server_ns: int | None
     store_ns: int | None
-    proxy_ns: int | None
     generator_ns: int | None
     ours_ns: int | None
     machine: MachineCpu | None
     workers_ns: tuple[int | None, ...] = ()
+    proxy_ns: int | None = None
 
     def since(self, before: Reading) -> Spent:
         machine, was = self.machine, before.machine

@@ -56,6 +56,8 @@ class Walk:
             self._walk()
         except WorkerLostError as error:
             self._emit(Message(lost=error.lost))
+        finally:
+            self._distances.close()
         self._emit(Message(done=True))
 
     def _walk(self) -> None:

@@ -10,4 +10,4 @@ from analysis.charts.slo import slo
 
 CHARTS: tuple[Chart, ...] = (throughput, cpu_per_request, latency, distance, slo, drift, revocation)
 
-__all__ = ["CHARTS", "Chart", "Measured", "NothingToDrawError", "Picture"]
+__all__ = ["CHARTS", "Chart", "Measured", "NothingToDrawError", "Picture", "distance"]

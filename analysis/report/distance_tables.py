@@ -60,8 +60,7 @@ def crossover_text(found: Crossover) -> str:
     parts = [f"{words} in {count} of {blocks} blocks" for count, words in said if count]
     inside = [at for at in found.by_block.values() if 0 < at <= found.furthest_ms * 2]
     if inside:
-        ends = span(_milliseconds(min(inside)), _milliseconds(max(inside)))
-        parts.append(f"from {ends} in {len(inside)} of {blocks}")
+        parts.append(f"from {_range_ms(inside)} in {len(inside)} of {blocks}")
     return ", ".join(parts)
 
 
@@ -93,8 +92,8 @@ def _trips(summary: Summary, phases: Sequence[Phase]) -> Table:
             (
                 phase.name,
                 plain_seconds(phase.store_delay_s or 0.0) if phase.store_delay_s else "0",
-                _range([a.p50_s for a in added]),
-                _range([a.p99_s for a in added]),
+                _range_ms([a.p50_s * 1e3 for a in added if a.p50_s is not None]),
+                _range_ms([a.p99_s * 1e3 for a in added if a.p99_s is not None]),
                 _or_nothing(round_trip_ms(reading, phase, arm), _milliseconds),
             )
         )
@@ -167,11 +166,11 @@ def _costs(summary: Summary, phases: Sequence[Phase]) -> Table:
     )
 
 
-def _range(values_s: Sequence[float | None]) -> str:
-    known = [value for value in values_s if value is not None]
-    if not known:
+def _range_ms(values_ms: Sequence[float]) -> str:
+    """From the smallest to the largest, said once where they look alike; nothing of none."""
+    if not values_ms:
         return NOTHING
-    low, high = seconds(min(known)), seconds(max(known))
+    low, high = _milliseconds(min(values_ms)), _milliseconds(max(values_ms))
     return low if low == high else span(low, high)
 
 
