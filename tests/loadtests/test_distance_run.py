@@ -27,46 +27,32 @@ argon2_parallelism = 1
 strategy = "session_redis"
 [[arms]]
 strategy = "jwt_hs256"
-[[phases]]
-name = "near"
-kind = "latency"
-scenario = "browse"
-load = {{ model = "constant", rate_rps = 200 }}
-rounds = {rounds}
-slice_s = 0.25
-guard_s = 0.02
-store_delay_ms = 0
-[[phases]]
-name = "far"
-kind = "latency"
-scenario = "browse"
-load = {{ model = "constant", rate_rps = 200 }}
-rounds = {rounds}
-slice_s = 0.25
-guard_s = 0.02
-store_delay_ms = 20
-[[phases]]
-name = "users-far"
-kind = "users"
-scenario = "browse"
-load = {{ model = "closed", users = 4 }}
-rounds = {rounds}
-slice_s = 0.25
-guard_s = 0.02
-store_delay_ms = 20
-[[phases]]
-name = "unsaid"
-kind = "latency"
-scenario = "browse"
-load = {{ model = "constant", rate_rps = 100 }}
-rounds = {rounds}
-slice_s = 0.2
-guard_s = 0.02
 """
+PHASE = """
+[[phases]]
+name = "{name}"
+kind = "{kind}"
+scenario = "browse"
+load = {{{{ model = {load} }}}}
+rounds = 1
+slice_s = 0.25
+guard_s = 0.02
+{distance}
+"""
+STEADY, USERS = '"constant", rate_rps = 200', '"closed", users = 4'
+TEXT = EXPERIMENT + "".join(
+    PHASE.format(name=name, kind=kind, load=load, distance=distance)
+    for name, kind, load, distance in (
+        ("near", "latency", STEADY, "store_delay_ms = 0"),
+        ("far", "latency", STEADY, "store_delay_ms = 20"),
+        ("users-far", "users", USERS, "store_delay_ms = 20"),
+        ("unsaid", "latency", STEADY, ""),
+    )
+)
 
 
 def test_a_run_measures_what_distance_does_and_leaves_nothing(tmp_path: Path) -> None:
-    process = start(tmp_path, text=EXPERIMENT)
+    process = start(tmp_path, text=TEXT)
     started = descendants(process.pid)
 
     def seen() -> bool:
