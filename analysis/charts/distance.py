@@ -13,7 +13,7 @@ from analysis.charts.drawing import MANY_ARMS, figure_for_lines, legend_below
 from analysis.distances import ASKED, ladder, round_trip_ms, yardstick
 from analysis.results import Result
 from analysis.style import SOFT
-from analysis.units import plain_seconds
+from analysis.units import further
 from loadtests.model import Phase
 
 _ROW_IN = 3.2
@@ -105,10 +105,9 @@ def _line(axes: Axes, measured: Measured, arm: str, points: Sequence[tuple[float
 
 def _mark(axes: Axes, x_ms: float, phase: Phase) -> None:
     """Where a phase stands, and what was asked to be added there."""
-    asked_s = phase.store_delay_s or 0.0
     axes.axvline(x_ms, color=SOFT, linestyle=":", linewidth=0.8, zorder=0)
     axes.annotate(
-        f"+{plain_seconds(asked_s)}" if asked_s else "+0",
+        further(phase.store_delay_s or 0.0),
         (x_ms, 1.0),
         (0, 3),
         xycoords=("data", "axes fraction"),

@@ -18,7 +18,7 @@ from analysis.distances import (
 from analysis.report.summary import Summary
 from analysis.report.tables import NOTHING, Table
 from analysis.stats import Interval
-from analysis.units import number, plain_seconds, seconds, span
+from analysis.units import further, number, seconds, span
 from loadtests.model import Phase
 
 
@@ -91,7 +91,7 @@ def _trips(summary: Summary, phases: Sequence[Phase]) -> Table:
         rows.append(
             (
                 phase.name,
-                plain_seconds(phase.store_delay_s or 0.0) if phase.store_delay_s else "0",
+                further(phase.store_delay_s or 0.0),
                 _range_ms([a.p50_s * 1e3 for a in added if a.p50_s is not None]),
                 _range_ms([a.p99_s * 1e3 for a in added if a.p99_s is not None]),
                 _or_nothing(round_trip_ms(reading, phase, arm), _milliseconds),
@@ -99,7 +99,7 @@ def _trips(summary: Summary, phases: Sequence[Phase]) -> Table:
         )
     return Table(
         "How far the store was",
-        ("phase", "asked to add", "added, p50", "added, p99", "round trip, p50"),
+        ("phase", "asked", "added, p50", "added, p99", "round trip, p50"),
         tuple(rows),
         (
             f"Round trips of {arm}, as the proxy before its store saw them. What was added is how "

@@ -146,6 +146,7 @@ def test_the_report_says_from_where_look_ups_lose(folder: Path) -> None:
     ]
     for caption in ("Distance to the store", "How far the store was"):
         assert caption in text
+    assert "at 1,000 req/s, store +0 (ms)" in text
     assert 'id="distances"' in (folder / "report.html").read_text()
     assert "charts/distance.svg" in text
     summary = json.loads((folder / "summary.json").read_text())

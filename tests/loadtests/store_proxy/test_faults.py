@@ -70,15 +70,18 @@ def test_what_was_swallowed_is_closed_when_restored(proxy: RunningProxy) -> None
         assert client.ping()
 
 
-def test_what_is_under_way_when_all_is_swallowed_never_arrives(proxy: RunningProxy) -> None:
-    with connected(proxy) as connection:
+def test_what_is_under_way_when_all_is_swallowed_never_arrives(
+    proxy: RunningProxy, store: RunningStore
+) -> None:
+    with connected(proxy) as connection, redis.Redis.from_url(store.url) as direct:
         proxy.set_delay(0.4)
-        connection.sendall(PING)
+        connection.sendall(b"*3\r\n$3\r\nSET\r\n$5\r\nnever\r\n$1\r\n1\r\n")
         wait_for(lambda: has_connections(proxy, 2), SPARE_S, "the proxy let it in")
         proxy.swallow(None)
         connection.settimeout(0.8)
         with pytest.raises(TimeoutError):
             connection.recv(1)
+        assert direct.get("never") is None
 
 
 def test_a_store_that_hangs_up_is_not_heard_while_all_is_swallowed(
