@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from analysis.knees import Knee, Probe
 from loadtests.histogram import Histogram
-from loadtests.model import EndpointRecord, PhaseKind, SliceRecord
+from loadtests.model import AddedDelay, EndpointRecord, PhaseKind, SliceRecord
 
 QUANTILES = (0.5, 0.95, 0.99, 0.999)
 
@@ -58,7 +58,8 @@ class Cell:
     """An arm in a phase of a block; `phase` and `kind` are None for facts outside every phase.
 
     `lags_s` holds `lag_high_s` of every replica-trial that told something, None for a replica
-    that never refused; `probes` and `knee` are of an `slo` phase.
+    that never refused; `probes` and `knee` are of an `slo` phase; `added` has one a slice that a
+    proxy before the store took part in.
     """
 
     block: int
@@ -70,6 +71,7 @@ class Cell:
     lags_s: tuple[float | None, ...] = ()
     probes: tuple[Probe, ...] = ()
     knee: Knee | None = None
+    added: tuple[AddedDelay, ...] = ()
     store_bytes_per_login: float | None = None
 
 

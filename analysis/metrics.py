@@ -17,7 +17,7 @@ SAMPLES_FOR = {0.99: 1_000, 0.999: 10_000}
 LAGS_FOR_P99 = 100
 LOGIN = "POST /login"
 
-_ALL: tuple[PhaseKind, ...] = ("capacity", "latency", "login", "mixed")
+_ALL: tuple[PhaseKind, ...] = ("capacity", "latency", "login", "mixed", "users")
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +185,14 @@ def _cpu(component: str, label: str, read: Callable[[Sums], float | None]) -> Me
 
 
 _IN_ORDER = (
-    Metric("throughput_rps", "throughput", "req/s", "higher", ("capacity", "login"), _throughput),
+    Metric(
+        "throughput_rps",
+        "throughput",
+        "req/s",
+        "higher",
+        ("capacity", "login", "users"),
+        _throughput,
+    ),
     Metric(
         "requests_per_core_second",
         "requests per core-second (servers + store)",

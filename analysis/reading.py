@@ -19,7 +19,14 @@ from analysis.frame import Columns, rows_of
 from analysis.knees import Probe, knee_of
 from loadtests import run_store
 from loadtests.histogram import Histogram
-from loadtests.model import Experiment, LawRecord, RevocationRecord, RunRecord, SliceRecord
+from loadtests.model import (
+    AddedDelay,
+    Experiment,
+    LawRecord,
+    RevocationRecord,
+    RunRecord,
+    SliceRecord,
+)
 
 PhaseArmEndpoint = tuple[str, str, str]
 BlockPhaseArm = tuple[int, str, str]
@@ -133,6 +140,7 @@ class _Accumulator:
     open_sums: dict[tuple[str, str], Sums] = field(default_factory=dict)
     open_histograms: dict[PhaseArmEndpoint, Histogram] = field(default_factory=dict)
     open_probes: dict[tuple[str, str], list[Probe]] = field(default_factory=dict)
+    open_added: dict[tuple[str, str], list[AddedDelay]] = field(default_factory=dict)
 
     @property
     def repeated_rounds(self) -> int:
@@ -159,6 +167,7 @@ class _Accumulator:
         for (phase, arm), sums in self.open_sums.items():
             self.cells.append(self._cell(phase, arm, sums))
         self.open_sums, self.open_histograms, self.open_probes = {}, {}, {}
+        self.open_added = {}
 
     def trials_without_slices(self) -> Iterator[Cell]:
         kinds = {phase.name: phase.kind for phase in self.experiment.phases}
@@ -171,6 +180,8 @@ class _Accumulator:
         probe = Probe.of(record, self.experiment.phase(record.phase))
         if probe is not None:
             self.open_probes.setdefault(key, []).append(probe)
+        if record.added_delay is not None:
+            self.open_added.setdefault(key, []).append(record.added_delay)
         for endpoint, histogram in response.items():
             for histograms in (self.open_histograms, self.curves):
                 histograms.setdefault((*key, endpoint), Histogram()).merge(histogram)
@@ -195,6 +206,7 @@ class _Accumulator:
             lags_s=self.lags.pop((self.block, phase, arm), ()),
             probes=probes,
             knee=knee_of(probes, planned),
+            added=tuple(self.open_added.get((phase, arm), ())),
         )
 
     def _check_planned(self, record: SliceRecord) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from loadtests.model import Phase
+
 _TIMES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 _SIZES = ((2.0**20, "MiB"), (2.0**10, "KiB"))
 
@@ -48,6 +50,20 @@ def share(value: float) -> str:
 
 def rate(value_rps: float) -> str:
     return f"{number(value_rps)} req/s"
+
+
+def offered(phase: Phase) -> str:
+    """`2,000 req/s`, and how much further the store was where that was asked; else the name."""
+    if phase.load.rate_rps is None:
+        return phase.name
+    if phase.store_delay_s is None:
+        return rate(phase.load.rate_rps)
+    return f"{rate(phase.load.rate_rps)}, store {further(phase.store_delay_s)}"
+
+
+def further(delay_s: float) -> str:
+    """What is added to a round trip: `+2 ms`, `+0`."""
+    return f"+{plain_seconds(delay_s)}" if delay_s else "+0"
 
 
 def span(low: str, high: str) -> str:

@@ -66,7 +66,12 @@ def measure_block(
     predicted_block_s = predicted_s(experiment) / experiment.blocks
     with (
         start_generator(experiment.pool_users, experiment.generators) as generator,
-        running_arms(plan.arms(), _server_settings(experiment), plan.secrets) as arms,
+        running_arms(
+            plan.arms(),
+            _server_settings(experiment),
+            plan.secrets,
+            through_proxies=experiment.has_distances,
+        ) as arms,
     ):
         targets, facts = ready(plan, arms, predicted_block_s)
         experiment = _without_impossible(experiment, facts)
@@ -153,6 +158,8 @@ def _target(running: RunningArm, cookie_name: str, minted: verify.Minted) -> Arm
         store_url=running.store.url if running.store else None,
         credentials=minted.credentials,
         state_bytes=running.arm.state_bytes,
+        proxy_pid=running.proxy.pid if running.proxy else None,
+        proxy_control_port=running.proxy.control_port if running.proxy else None,
     )
 
 
@@ -172,6 +179,9 @@ def placed(placement: Placement, arms: Mapping[str, RunningArm]) -> Iterator[Non
             pin(replica.process.pid, placement.server_cpus)
         if running.store is not None and running.store.pid is not None:
             pin(running.store.pid, placement.store_cpus)
+        if running.proxy is not None:
+            # Beside the generator: on the servers' core it would take what it measures.
+            pin(running.proxy.pid, placement.generator_cpus)
     before = usable_cpus()
     pin(os.getpid(), placement.generator_cpus)
     try:

@@ -1,14 +1,11 @@
 """Wakes at exact times and hands due times to idle users.
 
 `gevent.sleep` rounds up to whole milliseconds (epoll's unit), so on Linux the clock is a timerfd
-(timerfd_create(2)) that the event loop watches like a socket.
+that the event loop watches like a socket.
 """
 
 from __future__ import annotations
 
-import ctypes
-import os
-import struct
 import sys
 import time
 from bisect import bisect_right
@@ -18,9 +15,9 @@ from typing import Any, Protocol
 from gevent import get_hub, getcurrent
 from gevent.event import Event
 
+from loadtests.timerfd import Timerfd
+
 _READ = 1
-_TFD_NONBLOCK = os.O_NONBLOCK
-_TFD_TIMER_ABSTIME = 1
 _NS_PER_S = 1_000_000_000
 
 
@@ -35,31 +32,23 @@ class TimerfdAlarm:
     """Linux: exact to some tens of microseconds."""
 
     def __init__(self) -> None:
-        self._libc = ctypes.CDLL(None, use_errno=True)
-        self._fd = self._libc.timerfd_create(time.CLOCK_MONOTONIC, _TFD_NONBLOCK)
-        if self._fd < 0:
-            raise OSError(ctypes.get_errno(), "timerfd_create")
+        self._timer = Timerfd()
         self._callback: Callable[[], None] | None = None
-        self._watcher: Any = get_hub().loop.io(self._fd, _READ)
+        self._watcher: Any = get_hub().loop.io(self._timer.fileno(), _READ)
         self._watcher.start(self._ring)
 
     def at(self, when_ns: int, callback: Callable[[], None]) -> None:
         self._callback = callback
-        seconds, nanoseconds = divmod(max(when_ns, 1), _NS_PER_S)
-        setting = struct.pack("qqqq", 0, 0, seconds, nanoseconds)
-        self._libc.timerfd_settime(self._fd, _TFD_TIMER_ABSTIME, setting, None)
+        self._timer.set(when_ns)
 
     def close(self) -> None:
-        if self._fd >= 0:
+        if self._timer.fileno() >= 0:
             self._watcher.stop()
             self._watcher.close()
-            os.close(self._fd)
-            self._fd = -1
+            self._timer.close()
 
     def _ring(self) -> None:
-        try:
-            os.read(self._fd, 8)
-        except BlockingIOError:
+        if not self._timer.has_rung():
             return
         callback, self._callback = self._callback, None
         if callback is not None:

@@ -29,6 +29,11 @@ def findings_of(folder: Path, run: RunRecord) -> Iterator[Finding]:
             )
             tried = trials[phase.name, arm]
             yield from checks.revocation_findings(phase, arm, tried, measured)
+    for arm in (each.name for each in run.experiment.arms):
+        by_phase = {
+            phase.name: list(slices[phase.name, arm].values()) for phase in run.experiment.phases
+        }
+        yield from checks.distance_findings(run.experiment, arm, by_phase)
 
 
 def _slices(folder: Path) -> dict[tuple[str, str], dict[tuple[int, int], SliceRecord]]:

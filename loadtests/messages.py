@@ -53,7 +53,8 @@ class ArmTarget:
     """How the generator reaches an arm and whose CPU to count for it.
 
     A store has a pid where it is a process of this run, else a URL; neither: no store. Users
-    keep the state of their logins at `state_bytes`, where it is given.
+    keep the state of their logins at `state_bytes`, where it is given. Where a proxy stands
+    before the store it has a pid, and a port at which it is told how far the store is.
     """
 
     arm: str
@@ -64,6 +65,8 @@ class ArmTarget:
     store_url: str | None = None
     credentials: tuple[Credential, ...] = ()
     state_bytes: int | None = None
+    proxy_pid: int | None = None
+    proxy_control_port: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ class Reading:
     ours_ns: int | None
     machine: MachineCpu | None
     workers_ns: tuple[int | None, ...] = ()
+    proxy_ns: int | None = None
 
     def since(self, before: Reading) -> Spent:
         machine, was = self.machine, before.machine
@@ -55,6 +56,7 @@ class Reading:
                 server=_difference_s(self.server_ns, before.server_ns),
                 store=_difference_s(self.store_ns, before.store_ns),
                 generator=_difference_s(self.generator_ns, before.generator_ns),
+                proxy=_difference_s(self.proxy_ns, before.proxy_ns),
             ),
             tuple(map(_difference_s, self.workers_ns, before.workers_ns)),
             steal_s,
@@ -70,12 +72,17 @@ class Meters:
         known = [replica.pid for replica in measured.replicas if replica.pid is not None]
         self._server_pids = known if len(known) == len(measured.replicas) else None
         self._read_store = _store_clock(measured)
+        self._proxy_pid = measured.proxy_pid
         # A store that is no process of ours still takes its CPU from this machine.
         self._store_is_foreign = measured.store_pid is None and is_local(measured.store_url)
         self._our_pids = [
             pid
             for target in order.targets
-            for pid in (target.store_pid, *(replica.pid for replica in target.replicas))
+            for pid in (
+                target.store_pid,
+                target.proxy_pid,
+                *(replica.pid for replica in target.replicas),
+            )
             if pid is not None
         ] + [order.runner_pid, os.getpid(), *worker_pids]
 
@@ -91,6 +98,7 @@ class Meters:
             at_ns=at_ns,
             server_ns=server_ns,
             store_ns=store_ns,
+            proxy_ns=None if self._proxy_pid is None else processes_cpu_ns([self._proxy_pid]),
             generator_ns=_sum(time.process_time_ns(), *workers_ns),
             ours_ns=ours_ns,
             machine=machine_cpu(),

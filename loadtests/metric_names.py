@@ -7,11 +7,11 @@ from collections.abc import Mapping
 
 from loadtests.model import PhaseKind
 
-_LOADED: tuple[PhaseKind, ...] = ("capacity", "latency", "login", "mixed")
+_LOADED: tuple[PhaseKind, ...] = ("capacity", "latency", "login", "mixed", "users")
 
 # No kind: the metric belongs to an arm, not to one of its phases.
 METRIC_KINDS: Mapping[str, tuple[PhaseKind, ...]] = {
-    "throughput_rps": ("capacity", "login"),
+    "throughput_rps": ("capacity", "login", "users"),
     "requests_per_core_second": ("capacity",),
     "cpu_server_us": _LOADED,
     "cpu_store_us": _LOADED,

@@ -13,6 +13,8 @@ from loadtests.search import Search
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
+# Servers give up on a store after 250 ms unless told otherwise.
+MOST_STORE_DELAY_MS = 200.0
 
 
 class Table(BaseModel):
@@ -88,6 +90,7 @@ class PhaseTable(Table):
     guard_s: Annotated[float, Field(ge=0)] = 0.1
     search: Annotated[SearchTable | None, Field(validate_default=True)] = None
     trials: Annotated[TrialsTable | None, Field(validate_default=True)] = None
+    store_delay_ms: Annotated[float, Field(ge=0, le=MOST_STORE_DELAY_MS)] | None = None
 
     @field_validator("scenario")
     @classmethod
@@ -113,6 +116,8 @@ class PhaseTable(Table):
             raise ValueError("a `capacity` phase has a closed load")
         if load is not None and kind == "latency" and load.model == "closed":
             raise ValueError("a `latency` phase has a constant or poisson load")
+        if load is not None and kind == "users" and load.model != "closed":
+            raise ValueError("a `users` phase has a closed load")
         return load
 
     @field_validator("search")
@@ -149,4 +154,5 @@ class PhaseTable(Table):
             guard_s=self.guard_s,
             trials=self.trials.to_model() if self.trials else None,
             search=self.search.to_model() if self.search else None,
+            store_delay_s=None if self.store_delay_ms is None else self.store_delay_ms / 1e3,
         )

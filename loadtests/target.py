@@ -6,11 +6,9 @@ import contextlib
 import json
 import os
 import secrets
-import select
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -18,9 +16,11 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from loadtests import server_flags
+from loadtests.children import read_line, stop
 from loadtests.messages import ReplicaAddress
 from loadtests.model import Arm, ConfigurationError, Setting
 from loadtests.signing_keys import SigningKeys
+from loadtests.store_proxy import RunningProxy, start_proxy
 from loadtests.store_server import RunningStore, external_store, start_store
 
 START_TIMEOUT_S = 30.0
@@ -83,18 +83,24 @@ class Replica:
 
 @dataclass(frozen=True, slots=True)
 class RunningArm:
-    """An arm that answers. `store` is None where the strategy has none."""
+    """An arm that answers. `store` is None where the strategy has none, `proxy` where its
+    replicas ask the store directly."""
 
     arm: Arm
     replicas: tuple[Replica, ...]
     store: RunningStore | None
+    proxy: RunningProxy | None = None
 
     def check_alive(self) -> None:
-        """Raises MeasurementError naming the replica or the store that has ended."""
+        """Raises MeasurementError naming the replica, the store or the proxy that has ended."""
         for replica in self.replicas:
             replica.check_alive()
         if self.store is not None and self.store.has_ended:
             raise MeasurementError(f"the store of {self.arm.name} (pid {self.store.pid}) ended")
+        if self.proxy is not None and self.proxy.has_ended:
+            raise MeasurementError(
+                f"the proxy before the store of {self.arm.name} (pid {self.proxy.pid}) ended"
+            )
 
 
 class _Starting(NamedTuple):
@@ -128,9 +134,12 @@ def running_arms(
     arms: Mapping[str, tuple[Arm, StrategyFacts]],
     server_settings: Mapping[str, Setting],
     run_secrets: RunSecrets,
+    *,
+    through_proxies: bool = False,
 ) -> Iterator[dict[str, RunningArm]]:
     """Every arm of a block, started together and ended together.
 
+    `through_proxies`: each store is reached through a proxy of its arm's own.
     Raises ConfigurationError when a server refuses its settings, MeasurementError when one does
     not come up.
     """
@@ -140,12 +149,17 @@ def running_arms(
             for name, (_arm, facts) in arms.items()
             if facts.needs_store
         }
+        proxies = {
+            name: stack.enter_context(start_proxy(store.url))
+            for name, store in (stores if through_proxies else {}).items()
+        }
         starting: dict[str, list[_Starting]] = {}
         for name, (arm, facts) in arms.items():
             command = _command(arm, server_settings)
             environment = {**os.environ, **run_secrets.environment(facts.key_kind)}
             if name in stores:
-                command += ["--store", stores[name].url, "--key-prefix", f"authbench:{name}:"]
+                url = proxies[name].url if name in proxies else stores[name].url
+                command += ["--store", url, "--key-prefix", f"authbench:{name}:"]
             starting[name] = [
                 _start(stack, f"{name} replica {number}", command, number, environment)
                 for number in range(arm.replicas)
@@ -157,6 +171,7 @@ def running_arms(
                 arm,
                 tuple(_await_replica(started) for started in starting[name]),
                 stores.get(name),
+                proxies.get(name),
             )
             for name, (arm, _facts) in arms.items()
         }
@@ -194,7 +209,7 @@ def _start(
         stderr=log,
         start_new_session=True,
     )
-    stack.callback(_stop, process)
+    stack.callback(stop, process, STOP_TIMEOUT_S)
     return _Starting(name, process, log)
 
 
@@ -212,38 +227,9 @@ def _await_replica(starting: _Starting) -> Replica:
     return Replica(name, process, address, log)
 
 
-def read_line(process: subprocess.Popen[bytes], timeout_s: float) -> bytes:
-    """The first line a process prints; empty when it ends or `timeout_s` passes before."""
-    assert process.stdout is not None
-    deadline_s = time.monotonic() + timeout_s
-    line = b""
-    while not line.endswith(b"\n"):
-        readable, _, _ = select.select([process.stdout], [], [], deadline_s - time.monotonic())
-        if not readable:
-            return b""
-        byte = os.read(process.stdout.fileno(), 1)
-        if not byte:
-            return b""
-        line += byte
-    return line
-
-
 def _tell_to_stop(processes: list[subprocess.Popen[bytes]]) -> None:
     for process in processes:
         process.terminate()
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.close()
-    process.terminate()
-    try:
-        process.wait(STOP_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    process.stdout.close()
 
 
 def _tail(log: IO[bytes], lines: int = LOG_LINES_SHOWN) -> str:

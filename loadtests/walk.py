@@ -19,6 +19,7 @@ from loadtests.checks.rules import LATE_WORKER, SATURATED
 from loadtests.clock_rate import ClockWatch
 from loadtests.crew import Crew, Part, Played, WorkerLostError
 from loadtests.dispatcher import new_alarm, wait_until
+from loadtests.distances import Distances
 from loadtests.messages import Message, Order
 from loadtests.meters import Meters, Reading, Spent
 from loadtests.model import Load, Phase, PlannedSlice, SliceRecord, WorkerShare
@@ -45,6 +46,7 @@ class Walk:
         # By phase and round: a later attempt of a round takes the place of an earlier one.
         self._capacity_rps: dict[str, dict[tuple[str, int], float]] = defaultdict(dict)
         self._searches = Searches(order.experiment)
+        self._distances = Distances(order)
         self._clocks = ClockWatch(order.placement.server_cpus)
         self._meters: dict[str, Meters] = {}
 
@@ -54,6 +56,8 @@ class Walk:
             self._walk()
         except WorkerLostError as error:
             self._emit(Message(lost=error.lost))
+        finally:
+            self._distances.close()
         self._emit(Message(done=True))
 
     def _walk(self) -> None:
@@ -90,6 +94,7 @@ class Walk:
     def _walk_slice(self, planned: PlannedSlice, attempt: int) -> SliceRecord:
         gc.collect()
         self._emit(Message(starting=planned))
+        self._distances.set_for(planned)
         phase = self._experiment.phase(planned.phase)
         if phase.trials is not None:
             record = self._with_trials(planned, phase, attempt)
@@ -183,6 +188,7 @@ class Walk:
             books=played.books,
             cpu_mhz=clock.mhz,
             throttled=clock.throttled,
+            added_delay=self._distances.added_in(planned),
             findings=tuple(rule.name for broken, rule in doubts if broken),
             workers=workers,
         )

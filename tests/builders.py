@@ -10,6 +10,7 @@ from typing import Any
 
 from loadtests.histogram import Histogram
 from loadtests.model import (
+    AddedDelay,
     Arm,
     ArmFacts,
     BlockFacts,
@@ -88,6 +89,32 @@ PHASES = tuple(
     a_phase(name)
     for name in ("capacity", "latency-1000", "latency-2000", "login", "slo", "revocation")
 )
+
+
+def at_distances(*delays_s: float) -> tuple[Phase, ...]:
+    """At each distance to the store a closed loop of users and a fixed rate."""
+    users = dataclasses.replace(a_phase("capacity"), name="users", kind="users", rounds=1)
+    steady = dataclasses.replace(a_phase("latency-1000"), name="afar", rounds=1)
+    return tuple(
+        dataclasses.replace(like, name=f"{like.name}-{delay_s * 1e6:g}us", store_delay_s=delay_s)
+        for delay_s in delays_s
+        for like in (users, steady)
+    )
+
+
+def an_added_delay(asked_s: float, round_trips: int = 300, **changes: Any) -> AddedDelay:
+    """A proxy that adds 0.1 ms more than it is asked to, before a store that takes 0.02 ms."""
+    added_s = asked_s + 0.0001
+    added = AddedDelay(
+        asked_s,
+        round_trips,
+        p50_s=added_s,
+        p99_s=added_s + 0.0003,
+        max_s=added_s + 0.001,
+        trip_p50_s=added_s + 0.00002,
+        trip_p99_s=added_s + 0.0004,
+    )
+    return dataclasses.replace(added, **changes)
 
 
 def an_experiment(**changes: Any) -> Experiment:

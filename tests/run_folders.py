@@ -22,7 +22,16 @@ from loadtests.model import (
     WireBytes,
 )
 from loadtests.search import Answer
-from tests.builders import COSTS, LAWS, TRIALS, a_run, a_slice, a_trial, an_endpoint
+from tests.builders import (
+    COSTS,
+    LAWS,
+    TRIALS,
+    a_run,
+    a_slice,
+    a_trial,
+    an_added_delay,
+    an_endpoint,
+)
 
 
 def slices_of(experiment: Experiment, seed: int = 1, requests: int = 300) -> Iterator[SliceRecord]:
@@ -119,6 +128,10 @@ def _measured(
     server_us, store_us, _ = COSTS.get(arm.strategy, COSTS["jwt_hs256"])
     p50_ms = (0.2 + server_us / 400) * (1 + (phase.load.rate_rps or 8000.0) / 8000)
     seed = round(slow * 1e4) % 16
+    added = None
+    if phase.store_delay_s is not None and store_us:
+        added = an_added_delay(phase.store_delay_s, requests)
+        p50_ms += 1e3 * (added.trip_p50_s or 0.0)
     if phase.kind == "login":
         endpoints = {"POST /login": an_endpoint({"200": requests // 2}, 30 * p50_ms, seed)}
         completed, server_us = requests // 2, server_us + 3000
@@ -145,6 +158,7 @@ def _measured(
             generator=completed * 31e-6,
         ),
         wire_bytes=WireBytes(sent=completed * 380, received=completed * 235),
+        added_delay=added,
     )
 
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from analysis.charts.chart import Measured, NothingToDrawError, chart
 from analysis.charts.drawing import figure_for_lines, legend_below
-from analysis.units import rate
+from analysis.units import offered
 from loadtests.histogram import Histogram
 from loadtests.model import Phase
 
@@ -68,7 +68,7 @@ def _panel(axes: Axes, measured: Measured, phase: Phase, endpoint: str) -> None:
             markersize=4.5,
             linewidth=1.5,
         )
-    axes.set_title(rate(phase.load.rate_rps) if phase.load.rate_rps else phase.name)
+    axes.set_title(offered(phase))
     axes.set_xlabel("percentile")
     axes.set_xticks(nines(_NINES), labels=[f"{q * 100:g}%" for q in _NINES])
     axes.set_yscale("log")

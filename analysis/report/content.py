@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from analysis.charts import CHARTS, Measured, NothingToDrawError, Picture
 from analysis.report.calibration import calibration_sentences
 from analysis.report.comparison_tables import comparison_tables
+from analysis.report.distance_tables import distance_sentences, distance_tables
 from analysis.report.gate_table import gate_table
 from analysis.report.method import METHOD
 from analysis.report.numbers_tables import key_table, result_tables
@@ -29,6 +30,7 @@ class Content:
     gates: Table | None
     arms: Table
     key_results: Table | None
+    distances: tuple[Table, ...]
     results: tuple[Table, ...]
     pictures: tuple[Picture, ...]
     comparisons: tuple[Table, ...]
@@ -44,7 +46,7 @@ def content_of(summary: Summary) -> Content:
         title=f"authbench: {experiment.name}",
         question=experiment.question,
         verdict=summary.verdict,
-        sentences=(*_doubts(summary), *sentences(summary)),
+        sentences=(*_doubts(summary), *sentences(summary), *distance_sentences(summary)),
         placement=placement_sentence(summary.reading.run.placement),
         remarks=(
             *calibration_sentences(summary.reading.run),
@@ -55,6 +57,7 @@ def content_of(summary: Summary) -> Content:
         gates=gate_table(summary.gates),
         arms=arms_table(summary),
         key_results=key_table(summary),
+        distances=distance_tables(summary),
         results=tuple(result_tables(summary)),
         pictures=pictures,
         comparisons=tuple(comparison_tables(summary)),

@@ -32,6 +32,10 @@ def _lines(content: Content) -> Iterator[str]:
     yield from ("## Arms", "", *table_lines(content.arms))
     if content.key_results is not None:
         yield from ("## Results", "", INTERVALS, "", *table_lines(content.key_results))
+    if content.distances:
+        yield from ("## Distance to the store", "")
+        for table in content.distances:
+            yield from table_lines(table)
     yield from ("## Charts", "")
     for picture in content.pictures:
         yield from _picture(picture)

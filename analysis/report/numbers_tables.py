@@ -8,7 +8,7 @@ from analysis.metrics import Metric
 from analysis.report.summary import Summary
 from analysis.report.tables import NOTHING, Table, settings_text
 from analysis.results import Result
-from analysis.units import number, plain_seconds, rate, seconds, share, size, span
+from analysis.units import number, offered, plain_seconds, rate, seconds, share, size, span
 from loadtests.model import Phase, PhaseKind, Setting
 
 # What the latency phases' scenario asks for most.
@@ -60,7 +60,7 @@ def _key_columns(summary: Summary) -> dict[str, dict[str, Result]]:
     phases = summary.reading.experiment.phases
     rates = {p.name: p.load.rate_rps or 0.0 for p in phases if p.kind == "latency"}
     highest = max(rates, key=lambda name: rates[name], default="")
-    at = f"at {rate(rates.get(highest, 0.0))}"
+    at = f"at {offered(next((p for p in phases if p.name == highest), phases[0]))}"
     limit_ms = next((p.search.p99_ms for p in phases if p.search is not None), 0.0)
     wanted: tuple[tuple[str, str, PhaseKind | None, str | None], ...] = (
         ("requests per core-second", "requests_per_core_second", "capacity", None),

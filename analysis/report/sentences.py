@@ -8,8 +8,8 @@ from analysis.compare import Comparison
 from analysis.report.numbers_tables import BROWSED
 from analysis.report.summary import Summary
 from analysis.results import Result
-from analysis.units import plain_seconds, rate, seconds, share
-from loadtests.model import Phase, Placement
+from analysis.units import offered, plain_seconds, seconds, share
+from loadtests.model import Placement
 
 # The life that most access tokens are given; a revocation phase uses a shorter one.
 USUAL_TOKEN_LIFE_S = 900.0
@@ -87,7 +87,7 @@ def _tail(summary: Summary, reference: str, candidate: str) -> Iterator[str]:
     ]
     if not found or fastest is None:
         return
-    load = _load(fastest)
+    load = offered(fastest)
     if found[0].ratio is None:
         yield f"At {load}, p99 response times could not be compared: {found[0].reason}."
         return
@@ -149,10 +149,6 @@ def _ends_by_expiry(summary: Summary, arm: str) -> bool:
 def _comparisons(summary: Summary, metric: str, reference: str, candidate: str) -> list[Comparison]:
     wanted = (metric, reference, candidate)
     return [c for c in summary.comparisons if (c.metric.name, c.reference, c.candidate) == wanted]
-
-
-def _load(phase: Phase) -> str:
-    return rate(phase.load.rate_rps) if phase.load.rate_rps else phase.name
 
 
 def _cpu_list(numbers: tuple[int, ...]) -> str:

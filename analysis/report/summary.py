@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from analysis.compare import Comparison, Floor, comparisons_of, floors_of
+from analysis.distances import Crossover, crossovers
 from analysis.findings import findings_of
 from analysis.gates import Judged, judge_gates
 from analysis.metrics import METRICS
@@ -73,6 +74,7 @@ def as_json(summary: Summary) -> str:
         "comparisons": [_comparison_row(comparison) for comparison in summary.comparisons],
         "aa_floor": [_floor_row(floor) for floor in summary.floors],
         "gates": [_gate_row(judged) for judged in summary.gates],
+        "crossovers": [_crossover_row(found) for found in crossovers(summary.reading)],
     }
     return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
@@ -159,6 +161,22 @@ def _gate_row(judged: Judged) -> dict[str, Any]:
         "low": rounded(judged.low),
         "high": rounded(judged.high),
         "reason": judged.reason,
+    }
+
+
+def _crossover_row(found: Crossover) -> dict[str, Any]:
+    interval = found.interval_ms
+    return {
+        "look_up": found.look_up,
+        "rival": found.rival,
+        "value_ms": rounded(interval.mean if interval else None),
+        "low_ms": rounded(interval.low if interval else None),
+        "high_ms": rounded(interval.high if interval else None),
+        "nearest_ms": rounded(found.nearest_ms),
+        "furthest_ms": rounded(found.furthest_ms),
+        "blocks": len(found.by_block),
+        "always": found.at_once,
+        "never": found.never,
     }
 
 

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loadtests import guard, placement
-from loadtests.target import MeasurementError, read_line
+from loadtests.children import read_line
+from loadtests.target import MeasurementError
 
 START_TIMEOUT_S = 10.0
 # One process: nobody is left to start another, or to be pinned elsewhere.

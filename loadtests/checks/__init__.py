@@ -8,6 +8,9 @@ from loadtests.checks.calibrated import (
     calibration_findings,
 )
 from loadtests.checks.clocks import clock_findings
+from loadtests.checks.distances import (
+    distance_findings,
+)
 from loadtests.checks.measures import (
     disturbance,
     error_rate,
@@ -38,6 +41,7 @@ from loadtests.checks.searches import (
 __all__ = [
     "calibration_findings",
     "clock_findings",
+    "distance_findings",
     "disturbance",
     "disturbance_findings",
     "error_rate",

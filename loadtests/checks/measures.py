@@ -71,12 +71,13 @@ def generator_busy(slices: Sequence[SliceRecord]) -> float:
     """CPU of the generator ÷ one core's; with several processes, on the core that has most to do.
 
     That one limits: due times and users are dealt out beforehand, and no other can take them over.
-    A core has the workers pinned to it, and the master, which may run on any.
+    A core has the workers pinned to it, and what may run on any: the master, and the proxy before
+    the store.
     """
     by_cpu: dict[str, float] = defaultdict(float)
     elsewhere_s = 0.0
     for s in slices:
-        elsewhere_s += s.cpu_s.generator or 0.0
+        elsewhere_s += (s.cpu_s.generator or 0.0) + (s.cpu_s.proxy or 0.0)
         for number, share in enumerate(s.workers):
             # Unpinned, a worker has at most a core to itself.
             by_cpu[f"worker {number}" if share.cpu is None else f"cpu {share.cpu}"] += (

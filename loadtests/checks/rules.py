@@ -184,3 +184,16 @@ PRECISION_NOT_REACHED = Rule(
     "the time was up before every asked comparison was as narrow as asked",
     "raise `max_minutes`, or ask for less `precision`",
 )
+PROXY_LATE = Rule(
+    "proxy_late",
+    "warning",
+    "the proxy before the store held some round trips longer than it was asked to",
+    "read medians, not tails, at this distance; lower the rate or give the generator a core more",
+)
+COST_MOVES = Rule(
+    "cost_moves_with_distance",
+    "warning",
+    "a request's CPU was not the same at every distance to the store",
+    "distance is waiting, not work: look for a drift within the blocks, or for what the servers do "
+    "while they wait",
+)

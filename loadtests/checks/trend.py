@@ -23,13 +23,21 @@ def trend_findings(phase: Phase, arm: str, slices: Sequence[SliceRecord]) -> lis
     """CPU of servers and store a request, its logarithm against the round, one line fitted a
     block; a finding when the lines' change over the phase is beyond 5% and no accident."""
     changes = [change for change in _changes(slices) if change is not None]
-    if len(changes) < BLOCKS_FOR_A_TREND:
+    percent = percent_beyond(changes, CHANGE_LIMIT)
+    if percent is None:
         return []
-    change = t_interval(changes, CONFIDENCE)
-    if abs(change.middle) <= max(CHANGE_LIMIT, change.half_width):
-        return []
-    percent = f"{math.expm1(change.middle):+.0%}"
     return [TREND.found(arm, phase.name, f"{percent} from first to last round")]
+
+
+def percent_beyond(changes: Sequence[float], limit: float) -> str | None:
+    """The mean of log ratios, one a block, as `+7%`; None where it is within ± `limit`, may be an
+    accident, or comes from fewer blocks than tell."""
+    if len(changes) < BLOCKS_FOR_A_TREND:
+        return None
+    change = t_interval(changes, CONFIDENCE)
+    if abs(change.middle) <= max(limit, change.half_width):
+        return None
+    return f"{math.expm1(change.middle):+.0%}"
 
 
 def _changes(slices: Sequence[SliceRecord]) -> list[float | None]:

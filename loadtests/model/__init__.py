@@ -31,6 +31,7 @@ from loadtests.model.experiment import (
 )
 from loadtests.model.records import (
     SCHEMA,
+    AddedDelay,
     Books,
     CpuSeconds,
     EndpointRecord,
@@ -58,6 +59,7 @@ __all__ = [
     "CALIBRATION_SCHEMA",
     "CONTROL_SUFFIX",
     "SCHEMA",
+    "AddedDelay",
     "Arm",
     "ArmFacts",
     "BlockFacts",

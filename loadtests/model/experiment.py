@@ -9,7 +9,7 @@ from typing import Literal
 from loadtests.search import Search
 
 LoadModel = Literal["closed", "constant", "poisson"]
-PhaseKind = Literal["capacity", "latency", "login", "mixed", "revocation", "slo"]
+PhaseKind = Literal["capacity", "latency", "login", "mixed", "revocation", "slo", "users"]
 Carrier = Literal["bearer", "cookie"]
 Setting = str | int | float | bool
 
@@ -68,7 +68,10 @@ class Trials:
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """A part with one purpose: some rounds of one slice an arm, in `slo` phases of one probe."""
+    """A part with one purpose: some rounds of one slice an arm, in `slo` phases of one probe.
+
+    `store_delay_s` is added to each round trip between servers and store; None: not asked for.
+    """
 
     name: str
     kind: PhaseKind
@@ -79,6 +82,7 @@ class Phase:
     guard_s: float
     trials: Trials | None = None
     search: Search | None = None
+    store_delay_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +128,11 @@ class Experiment:
 
     def phase(self, name: str) -> Phase:
         return next(phase for phase in self.phases if phase.name == name)
+
+    @property
+    def has_distances(self) -> bool:
+        """Whether any phase asks for a distance to the store, so that all are reached that way."""
+        return any(phase.store_delay_s is not None for phase in self.phases)
 
     def headline_pair(self) -> tuple[str, str] | None:
         """The pair that answers the question: the reference and its first rival. The arm that

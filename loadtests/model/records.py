@@ -30,11 +30,15 @@ class EndpointRecord:
 
 @dataclass(frozen=True, slots=True)
 class CpuSeconds:
-    """CPU spent by component in [slice start, drained]; null where it cannot be read."""
+    """CPU spent by component in [slice start, drained]; null where it cannot be read.
+
+    `proxy`: what stands between servers and store; null where nothing does.
+    """
 
     server: float | None
     store: float | None
     generator: float | None
+    proxy: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,24 @@ class WorkerShare:
 
 
 @dataclass(frozen=True, slots=True)
+class AddedDelay:
+    """What a proxy before the store added to `round_trips`, asked to add `asked_s` to each.
+
+    `p50_s`, `p99_s`, `max_s`: how long it held a request and its answer, together.
+    `trip_p50_s`, `trip_p99_s`: from a request's arrival to its answer's leaving, with what the
+    store took; a read that blocks at the store counts with its wait. Null without round trips.
+    """
+
+    asked_s: float
+    round_trips: int
+    p50_s: float | None
+    p99_s: float | None
+    max_s: float | None
+    trip_p50_s: float | None
+    trip_p99_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class SliceRecord:
     """A line of slices.jsonl: one slice as measured.
 
@@ -78,7 +100,8 @@ class SliceRecord:
     sent in the guard, and is what CPU and bytes divide by. `offered` counts the due requests of
     an open loop, `pool_exhausted` those that found no idle user. `cpu_mhz` is the clock of the
     servers' CPUs and `throttled` how often heat held a CPU back; null where not readable.
-    `workers` is empty where one process generated all of the load.
+    `workers` is empty where one process generated all of the load. `added_delay` is of the slice
+    and its guard, null where no proxy stands before a store.
     """
 
     block: int
@@ -104,6 +127,7 @@ class SliceRecord:
     books: Books | None = None
     cpu_mhz: float | None = None
     throttled: int | None = None
+    added_delay: AddedDelay | None = None
     findings: tuple[str, ...] = ()
     workers: tuple[WorkerShare, ...] = ()
     schema: int = SCHEMA

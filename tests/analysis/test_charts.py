@@ -13,16 +13,33 @@ from analysis.reading import Reading, Trial, read
 from analysis.results import results_of
 from analysis.style import styles_of
 from servers.strategy import available
-from tests.builders import ARMS, a_phase, a_run, an_arm, an_experiment, with_impossible
+from tests.builders import (
+    ARMS,
+    PHASES,
+    a_phase,
+    a_run,
+    an_arm,
+    an_experiment,
+    at_distances,
+    with_impossible,
+)
 from tests.run_folders import write_run_folder
 
 all_charts = pytest.mark.parametrize("drawn", CHARTS, ids=lambda c: c.name)
 
+EVERY_KIND = (*PHASES, *at_distances(0.0, 0.002))
 MANY = (
     *(an_arm(f"session_redis-r{n}", strategy="session_redis", replicas=n) for n in range(1, 6)),
     *(an_arm(f"jwt_hs256-r{n}", strategy="jwt_hs256", replicas=n) for n in range(1, 6)),
     *(an_arm(name) for name in ("none", "jwt_rs256", "jwt_es256", "session_pg", "none#2")),
 )
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Measured:
+    """Of a run with phases of every kind."""
+    run = a_run(an_experiment(phases=EVERY_KIND))
+    return measured_of(write_run_folder(tmp_path_factory.mktemp("results"), run))
 
 
 def measured_of(folder: Path) -> Measured:
@@ -63,7 +80,7 @@ def test_the_same_run_draws_the_same_chart(drawn: Chart, measured: Measured) -> 
 
 @all_charts
 def test_fifteen_arms_fit(drawn: Chart, tmp_path: Path) -> None:
-    experiment = an_experiment(arms=MANY, reference="none", blocks=2)
+    experiment = an_experiment(arms=MANY, reference="none", blocks=2, phases=EVERY_KIND)
     measured = measured_of(write_run_folder(tmp_path, a_run(experiment), requests=60))
     # A layout that collapses is a warning of matplotlib's, and warnings are errors here.
     shown = texts(drawn.render(measured).svg)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from analysis.charts import CHARTS
+from analysis.charts import CHARTS, distance
 from analysis.metrics import METRICS
 from analysis.report import Written, write_report
 from analysis.report.content import content_of
@@ -27,7 +27,10 @@ from tests.builders import (
 from tests.run_folders import write_run_folder
 
 FIELDS = {
-    "": ["schema", "verdict", "findings", "arms", "results", "comparisons", "aa_floor", "gates"],
+    "": [
+        "schema", "verdict", "findings", "arms", "results", "comparisons", "aa_floor", "gates",
+        "crossovers",
+    ],
     "findings": ["name", "severity", "arm", "phase", "message", "advice"],
     "results": [
         "arm", "phase", "scenario", "endpoint", "metric", "value", "low", "high", "unit", "blocks",
@@ -40,6 +43,8 @@ FIELDS = {
     "aa_floor": ["phase", "endpoint", "metric", "value"],
 }  # fmt: skip
 
+# This run has one distance to the store: as far as it is.
+DRAWN = [chart for chart in CHARTS if chart is not distance]
 QUICK = an_experiment(blocks=1, phases=(a_phase("capacity", rounds=1),))
 
 
@@ -113,7 +118,7 @@ def test_everything_is_written_and_nothing_half(written: Written) -> None:
     report = {"summary.json", "summary.csv", "report.md", "report.html"}
     recorded = {run_store.RUN_FILE, run_store.SLICES_FILE, run_store.REVOCATIONS_FILE}
     assert names == charts | report | recorded
-    assert len(charts) == 2 * len(CHARTS)
+    assert len(charts) == 2 * len(DRAWN)
 
 
 def test_the_page_loads_nothing_from_anywhere(written: Written) -> None:
@@ -134,7 +139,7 @@ def test_the_verdict_stands_before_everything(written: Written) -> None:
     parts = ['class="stamp"', 'id="arms"', 'id="charts"', 'id="findings"', 'id="method"']
     places = [page.index(part) for part in [*parts, 'id="environment"']]
     assert places == sorted(places)
-    assert page.count("<figure>") == page.count("<figcaption>") == len(CHARTS)
+    assert page.count("<figure>") == page.count("<figcaption>") == len(DRAWN)
     assert "servers on CPU 0, stores on CPU 0, generator on CPU 1" in page[: places[1]]
 
 
@@ -218,6 +223,7 @@ def test_charts_left_out_and_repeats_are_told(tmp_path: Path) -> None:
     assert written.content.remarks[1].startswith("1 round was repeated")
     assert [remark.split(":")[0] for remark in written.content.remarks[2:]] == [
         "Chart left out, Response time by percentile",
+        "Chart left out, Response time and throughput by distance to the store",
         "Chart left out, Response time by offered rate, and the highest rate within the limit",
         "Chart left out, Throughput of every slice, over the run",
         "Chart left out, Revocation lag",

@@ -1,6 +1,19 @@
+from dataclasses import replace
+
 import pytest
 
-from analysis.units import number, plain_seconds, rate, seconds, share, size, span
+from analysis.units import (
+    further,
+    number,
+    offered,
+    plain_seconds,
+    rate,
+    seconds,
+    share,
+    size,
+    span,
+)
+from tests.builders import a_phase
 
 
 @pytest.mark.parametrize(
@@ -36,3 +49,17 @@ from analysis.units import number, plain_seconds, rate, seconds, share, size, sp
 )
 def test_numbers_as_people_read_them(said: str, expected: str) -> None:
     assert said == expected
+
+
+@pytest.mark.parametrize(
+    ("delay_s", "expected"), [(0.0, "+0"), (0.0005, "+500 µs"), (0.002, "+2 ms"), (0.01, "+10 ms")]
+)
+def test_what_is_added_to_a_round_trip(delay_s: float, expected: str) -> None:
+    assert further(delay_s) == expected
+    phase = replace(a_phase("latency-2000"), store_delay_s=delay_s)
+    assert offered(phase) == f"2,000 req/s, store {expected}"
+
+
+def test_what_a_phase_offers() -> None:
+    assert offered(a_phase("latency-2000")) == "2,000 req/s"
+    assert offered(a_phase("capacity")) == "capacity"

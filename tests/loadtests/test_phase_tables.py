@@ -27,6 +27,57 @@ rounds = 20
 """
 
 
+AFAR = """
+question = "How far may the store be?"
+reference = "session_redis"
+[[arms]]
+strategy = "session_redis"
+
+[[phases]]
+name = "afar"
+kind = "users"
+scenario = "browse"
+load = { model = "closed", users = 8 }
+rounds = 1
+store_delay_ms = 0.5
+"""
+
+
+def test_a_phase_says_how_far_the_store_is(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(AFAR)
+    experiment = read(path)
+    assert experiment.phases[0].store_delay_s == 0.0005
+    assert experiment.has_distances
+
+
+def test_without_a_distance_nothing_stands_before_a_store(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(AFAR.replace("store_delay_ms = 0.5", ""))
+    experiment = read(path)
+    assert experiment.phases[0].store_delay_s is None
+    assert not experiment.has_distances
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("= 0.5", "= -0.5", ["store_delay_ms = -0.5", "greater than or equal to 0"]),
+        ("= 0.5", "= 201", ["store_delay_ms = 201", "less than or equal to 200"]),
+        ("= 0.5", '= "far"', ["store_delay_ms = 'far'", "number"]),
+        ("store_delay_ms", "store_delay_s", ["store_delay_s: unknown key", "store_delay_ms"]),
+        ('{ model = "closed", users = 8 }', '{ model = "constant", rate_rps = 9 }',
+         ["phases.0.load", "a `users` phase has a closed load"]),
+    ],
+)  # fmt: skip
+def test_a_distance_that_cannot_be_is_refused(
+    tmp_path: Path, old: str, new: str, says: list[str]
+) -> None:
+    assert old in AFAR
+    line = refusal(tmp_path, AFAR.replace(old, new, 1))
+    assert [part for part in says if part not in line] == [], line
+
+
 def test_a_search_says_what_it_looks_for(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(SLO)
