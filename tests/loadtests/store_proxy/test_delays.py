@@ -42,35 +42,39 @@ def test_a_slow_reader_gets_every_byte_and_stops_nobody_else(proxy: RunningProxy
         assert read_exactly(slow, len(head) + len(value) + 2) == head + value + b"\r\n"
 
 
-@pytest.mark.parametrize("asked_s", [0.0005, 0.002, 0.01])
+@pytest.mark.parametrize("asked_s", [0.0, 0.0005, 0.002, 0.01])
 def test_a_round_trip_takes_longer_by_what_was_asked(proxy: RunningProxy, asked_s: float) -> None:
     with client_of(proxy) as client:
         client.ping()
         proxy.set_delay(asked_s)
-        proxy.added_delay()
-        begun_s = time.perf_counter()
-        for _ in range(50):
-            client.ping()
-        took_s = time.perf_counter() - begun_s
-        added = proxy.added_delay()
-    assert added.asked_s == asked_s
-    assert added.round_trips == 50
+        until_s = time.monotonic() + 3 * SPARE_S
+        # A busy machine may make it late; one that is not busy for a moment must not.
+        while (added_s := added_to_pings(proxy, client, asked_s)) >= asked_s + 0.001:
+            assert time.monotonic() < until_s, f"{added_s} s were added instead of {asked_s} s"
+
+
+def added_to_pings(proxy: RunningProxy, client: redis.Redis, asked_s: float) -> float:
+    """The median of what was added to 20 round trips, which took that much longer."""
+    proxy.added_delay()
+    begun_s = time.perf_counter()
+    for _ in range(20):
+        client.ping()
+    took_s = time.perf_counter() - begun_s
+    added = proxy.added_delay()
+    assert (added.asked_s, added.round_trips) == (asked_s, 20)
     assert added.p50_s is not None
     assert added.p99_s is not None
     assert added.trip_p50_s is not None
-    assert asked_s <= added.p50_s < asked_s + 0.001
-    assert added.p50_s <= added.p99_s
+    assert asked_s <= added.p50_s <= added.p99_s
     assert added.p50_s < added.trip_p50_s
-    assert took_s >= 50 * asked_s
+    assert took_s >= 20 * asked_s
+    return added.p50_s
 
 
-def test_without_delay_a_proxy_tells_what_it_costs_all_the_same(proxy: RunningProxy) -> None:
+def test_what_was_added_is_told_once(proxy: RunningProxy) -> None:
     with client_of(proxy) as client:
-        for _ in range(50):
-            client.ping()
-        added = proxy.added_delay()
-        assert added.p50_s is not None
-        assert 0 < added.p50_s < 0.001
+        client.ping()
+        assert proxy.added_delay().p50_s is not None
         assert proxy.added_delay().p50_s is None
 
 
@@ -111,15 +115,15 @@ def test_a_new_delay_holds_at_once_and_what_is_under_way_keeps_its_own(
 
 
 def test_pipelined_commands_wait_side_by_side(proxy: RunningProxy) -> None:
-    proxy.set_delay(0.2)
+    proxy.set_delay(0.4)
     with connected(proxy) as connection:
         begun_s = time.perf_counter()
         for _ in range(20):
             connection.sendall(PING)
-            time.sleep(0.002)
+            time.sleep(0.01)
         assert read_exactly(connection, 20 * len(PONG)) == 20 * PONG
-        # One after the other they would take 20 times the 0.1 s of one way.
-        assert 0.2 <= time.perf_counter() - begun_s < 20 * 0.1
+        # One after the other they would take 20 times the 0.2 s of one way, and the way back.
+        assert 0.4 <= time.perf_counter() - begun_s < 1.6
 
 
 def test_32_connections_pipeline_side_by_side(proxy: RunningProxy) -> None:

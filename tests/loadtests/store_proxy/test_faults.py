@@ -74,11 +74,12 @@ def test_what_is_under_way_when_all_is_swallowed_never_arrives(
     proxy: RunningProxy, store: RunningStore
 ) -> None:
     with connected(proxy) as connection, redis.Redis.from_url(store.url) as direct:
-        proxy.set_delay(0.4)
+        proxy.set_delay(2.0)
         connection.sendall(b"*3\r\n$3\r\nSET\r\n$5\r\nnever\r\n$1\r\n1\r\n")
         wait_for(lambda: has_connections(proxy, 2), SPARE_S, "the proxy let it in")
         proxy.swallow(None)
-        connection.settimeout(0.8)
+        # It would have been at the store by then.
+        connection.settimeout(1.2)
         with pytest.raises(TimeoutError):
             connection.recv(1)
         assert direct.get("never") is None
