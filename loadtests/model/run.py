@@ -9,7 +9,7 @@ from typing import Literal
 
 from loadtests.model.calibration import CalibrationNote
 from loadtests.model.experiment import Experiment, Setting
-from loadtests.model.records import SCHEMA
+from loadtests.model.records import SCHEMA, OutagePolicy
 
 Severity = Literal["invalid", "warning"]
 RunStatus = Literal["running", "finished", "interrupted"]
@@ -38,21 +38,31 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class LawRecord:
-    """A strategy's law as its server states it; `bound_s` null means never."""
+    """A strategy's law as its server states it; `bound_s` null means never.
+
+    `down` is `store_down` for machines; null where the server does not say it.
+    """
 
     bound_s: float | None
     sentence: str
     store_down: str
     store_back: str
+    down: OutagePolicy | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ArmFacts:
-    """What a block learnt of an arm before measuring; `impossible` says why it was left out."""
+    """What a block learnt of an arm before measuring; `impossible` says why it was left out.
+
+    `key_kind` is what credentials are signed with: `secret`, or the kind of a private key, whose
+    public half lets others verify them. It and `needs_store` are null in runs that did not note it.
+    """
 
     law: LawRecord
     store_bytes_per_login: float | None
     impossible: str | None = None
+    needs_store: bool | None = None
+    key_kind: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
