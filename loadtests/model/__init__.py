@@ -16,6 +16,7 @@ from loadtests.model.calibration import (
 )
 from loadtests.model.experiment import (
     CONTROL_SUFFIX,
+    COST_FLOOR,
     Arm,
     Carrier,
     ConfigurationError,
@@ -60,6 +61,7 @@ from loadtests.model.run import (
 __all__ = [
     "CALIBRATION_SCHEMA",
     "CONTROL_SUFFIX",
+    "COST_FLOOR",
     "SCHEMA",
     "AddedDelay",
     "Arm",
