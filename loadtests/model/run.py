@@ -40,7 +40,8 @@ class Placement:
 class LawRecord:
     """A strategy's law as its server states it; `bound_s` null means never.
 
-    `down` is `store_down` for machines; null where the server does not say it.
+    The rest says to a machine what `store_down` and `store_back` say (see `servers.strategy.Law`);
+    null where a server of an older version did not.
     """
 
     bound_s: float | None
@@ -48,6 +49,10 @@ class LawRecord:
     store_down: str
     store_back: str
     down: OutagePolicy | None = None
+    survivors: Literal["refuse", "serve"] | None = None
+    hears_by: Literal["tracking", "channel", "log"] | None = None
+    unheard: OutagePolicy | None = None
+    everysec_undoes_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
