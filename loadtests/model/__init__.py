@@ -28,7 +28,6 @@ from loadtests.model.experiment import (
     PlannedSlice,
     Precision,
     Setting,
-    Trials,
 )
 from loadtests.model.records import (
     SCHEMA,
@@ -39,6 +38,7 @@ from loadtests.model.records import (
     OutagePolicy,
     OutageRecord,
     RevocationRecord,
+    RevokeKind,
     RevokeOutcome,
     SliceRecord,
     WireBytes,
@@ -57,11 +57,13 @@ from loadtests.model.run import (
     Severity,
     StoreInfo,
 )
+from loadtests.model.trials import LEAST_SPACING_S, Trials
 
 __all__ = [
     "CALIBRATION_SCHEMA",
     "CONTROL_SUFFIX",
     "COST_FLOOR",
+    "LEAST_SPACING_S",
     "SCHEMA",
     "AddedDelay",
     "Arm",
@@ -94,6 +96,7 @@ __all__ = [
     "PlannedSlice",
     "Precision",
     "RevocationRecord",
+    "RevokeKind",
     "RevokeOutcome",
     "RunRecord",
     "RunStatus",

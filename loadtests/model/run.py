@@ -61,6 +61,8 @@ class ArmFacts:
 
     `key_kind` is what credentials are signed with: `secret`, or the kind of a private key, whose
     public half lets others verify them. It and `needs_store` are null in runs that did not note it.
+    `fixed_roles` says why roles cannot be changed, where a phase of trials wanted to; null: they
+    can, or nobody asked.
     """
 
     law: LawRecord
@@ -68,6 +70,7 @@ class ArmFacts:
     impossible: str | None = None
     needs_store: bool | None = None
     key_kind: str | None = None
+    fixed_roles: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
