@@ -112,7 +112,7 @@ def _begin(found: Frontier) -> tuple[Figure, Axes]:
     height_in = _HEIGHT_IN + _PER_ARM_IN * max(0, len(found.points) - 8)
     figure = Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
     axes = figure.subplots()
-    axis = _axis(found)
+    axis = found.axis
     axes.set_xscale("log")
     axes.set_xlim(axis.left_s, axis.right_s)
     ticks, names = zip(*axis.ticks, strict=True)
@@ -130,11 +130,6 @@ def _begin(found: Frontier) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _axis(found: Frontier) -> LagAxis:
-    trials = found.revocation.trials
-    return LagAxis.of(found.points, trials.probe_every_s if trials else 0.0)
-
-
 def _draw(
     figure: Figure,
     axes: Axes,
@@ -143,7 +138,7 @@ def _draw(
     heights: Heights,
     best: frozenset[str],
 ) -> None:
-    axis = _axis(found)
+    axis = found.axis
     drawn = [point for point in found.points if point.arm in heights]
     steps = _steps([p for p in in_order_of_lag(drawn) if p.arm in best], heights, axis)
     axes.plot(*zip(*steps, strict=True), color="#333333", linewidth=1.3, zorder=2)

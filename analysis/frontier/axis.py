@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from analysis.frontier.points import Point
+from analysis.frontier.lags import Lag
 from analysis.units import plain_seconds
 
 _LEFT_S = 1e-4
@@ -26,10 +26,9 @@ class LagAxis:
     resolution_s: float
 
     @classmethod
-    def of(cls, points: Iterable[Point], resolution_s: float) -> LagAxis:
-        known = [lag.seconds for p in points if (lag := p.lag).seconds is not None]
-        bounds = [p.lag.law_s for p in points if p.lag.law_s is not None]
-        right_s = max([_RIGHT_S, *(2 * each for each in (*known, *bounds))])
+    def of(cls, lags: Iterable[Lag], resolution_s: float) -> LagAxis:
+        known = [each for lag in lags for each in (lag.seconds, lag.law_s) if each is not None]
+        right_s = max([_RIGHT_S, *(2 * each for each in known)])
         left_s = min([_LEFT_S, *([resolution_s / 4] if resolution_s else [])])
         return cls(left_s, right_s * _BREAK, right_s * _NEVER, resolution_s)
 

@@ -97,11 +97,18 @@ def lag_of(reading: Reading, results: Sequence[Result], phase: Phase, arm: str) 
         return Lag("law", bound_s, bound_s)
     if law is not None and _ended_by_expiry(found.value, law, phase):
         return Lag("law", bound_s, bound_s, broken=broken)
-    spacing_s = phase.trials.probe_every_s if phase.trials else 0.0
+    spacing_s = phase.trials.spacing_s(bound_s) if phase.trials else 0.0
     kind: LagKind = "at_most" if found.value <= spacing_s else "measured"
     name = "p99" if found.metric.name == "revocation_lag_p99_s" else "longest"
     trials = sum((t.arm, t.phase) == (arm, phase.name) for t in reading.trials)
     return Lag(kind, max(found.value, spacing_s), bound_s, name, trials, broken)
+
+
+def resolution_s(phase: Phase, lags: Iterable[Lag]) -> float:
+    """The finest spacing of probes among the arms: what is shorter was measured of none."""
+    if phase.trials is None:
+        return 0.0
+    return min((phase.trials.spacing_s(lag.law_s) for lag in lags), default=0.0)
 
 
 def _statistic(results: Sequence[Result]) -> Result | None:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from analysis.frontier.added import Tails, tails_of
-from analysis.frontier.lags import Lag, lag_of, usual_phase
+from analysis.frontier.axis import LagAxis
+from analysis.frontier.lags import Lag, lag_of, resolution_s, usual_phase
 from analysis.reading import Reading
 from analysis.results import Result
 from analysis.stats import Interval
@@ -68,6 +69,11 @@ class Frontier:
         )
 
     @property
+    def axis(self) -> LagAxis:
+        lags = [point.lag for point in self.points]
+        return LagAxis.of(lags, resolution_s(self.revocation, lags))
+
+    @property
     def cheapest(self) -> frozenset[str]:
         """The front in requests per core-second."""
         return self.front(lambda point: -(point.rate.value or 0.0))
@@ -85,7 +91,10 @@ def frontier_of(reading: Reading, results: Sequence[Result]) -> Frontier:
     points: list[Point] = []
     left_out: list[str] = []
     for arm in reading.experiment.arms:
-        if arm.is_control or arm.name in reading.impossible:
+        if arm.is_control:
+            continue
+        if arm.name in reading.impossible:
+            left_out.append(f"{arm.name}: {reading.impossible[arm.name]}")
             continue
         lag, rate = lag_of(reading, results, phase, arm.name), rates.get(arm.name)
         facts = reading.facts(arm.name)
