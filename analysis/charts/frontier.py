@@ -35,7 +35,7 @@ Heights = Mapping[str, Interval]
 
 @chart
 def frontier(measured: Measured) -> Figure:
-    """Cost against time to revoke: requests per core-second by revocation lag.
+    """Requests per core-second by revocation lag.
 
     A point an arm, with the 95% interval of its requests per core-second. Lag is the p99 of what
     replicas took to refuse a revoked credential under usual load (the longest, where trials were
@@ -61,7 +61,7 @@ def frontier(measured: Measured) -> Figure:
 
 @chart
 def frontier_latency(measured: Measured) -> Figure:
-    """Tail against time to revoke: what an arm adds to p99, by revocation lag.
+    """Added p99 by revocation lag.
 
     The same lags against the p99 of the response time that an arm adds to that of the arm which
     checks nothing, a difference of milliseconds paired by block, at the highest rate offered

@@ -55,7 +55,8 @@ class Lag:
         if self.seconds is None:
             return "never revoked"
         if self.kind == "law":
-            return f"{_bound(self.seconds)} by law, not measured"
+            said = plain_seconds(self.seconds) if self.seconds else "0 s"
+            return f"{said} by law, not measured"
         of = f"({self.statistic} of {self.trials:,})"
         if self.kind == "at_most":
             return f"≤ {plain_seconds(self.seconds)}, the probes’ spacing {of}"
@@ -65,8 +66,8 @@ class Lag:
     def law_text(self) -> str:
         if self.law_s is None:
             return "none"
-        broken = ", BROKEN in this run" if self.broken else ""
-        return f"{_bound(self.law_s)}{broken}"
+        within = f"within {plain_seconds(self.law_s)}" if self.law_s else "at once"
+        return f"{within}, BROKEN in this run" if self.broken else within
 
 
 def usual_phase(reading: Reading, results: Iterable[Result]) -> Phase | None:
@@ -132,10 +133,6 @@ def _is_broken(reading: Reading, arm: str, bound_s: float | None) -> bool:
     if bound_s is None:
         return False
     return any(trial.arm == arm and trial.lag_low_s > bound_s for trial in reading.trials)
-
-
-def _bound(bound_s: float) -> str:
-    return plain_seconds(bound_s) if bound_s else "at once"
 
 
 def _unusual(phase: Phase) -> float:

@@ -19,7 +19,7 @@ from analysis.style import ArmStyle
 
 _MARK = 13.0
 _LINE_HALF = 2.5
-_LEFT, _RIGHT, _TOP, _BOTTOM = 50.0, 8.0, 10.0, 40.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 50.0, 8.0, 24.0, 42.0
 # What is written at the foot of the plot keeps names away.
 _FOOT = 18.0
 _TICK_APART = 52.0

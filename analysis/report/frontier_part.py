@@ -84,41 +84,6 @@ def page_document(
     }
 
 
-def frontier_rows(summary: Summary) -> list[dict[str, Any]]:
-    """summary.json's `frontier`: a row an arm; empty where there is none."""
-    try:
-        found = frontier_of(summary.reading, summary.results)
-    except NoFrontierError:
-        return []
-    ties = {c.arm: c.ties for c in candidates_of(found, summary.comparisons)}
-    return [_row(point, found, ties[point.arm]) for point in found.points]
-
-
-def _row(point: Point, found: Frontier, ties: tuple[str, ...]) -> dict[str, Any]:
-    added = point.added
-    of = None if found.tails is None or added is None else found.tails.floor
-    return {
-        "arm": point.arm,
-        "lag_s": point.lag.seconds,
-        "lag_kind": point.lag.kind,
-        "lag_statistic": point.lag.statistic,
-        "lag_trials": point.lag.trials,
-        "law_s": point.lag.law_s,
-        "law_broken": point.lag.broken,
-        "requests_per_core_second": point.rate.value,
-        "low": point.rate.low,
-        "high": point.rate.high,
-        "same_cost_as": list(ties),
-        "on_front": point.arm in found.cheapest,
-        "added_p99_ms": None if added is None or of is None else added.mean,
-        "added_p99_low_ms": None if added is None or of is None else added.low,
-        "added_p99_high_ms": None if added is None or of is None else added.high,
-        "needs_store": point.needs_store,
-        "store_down": point.facts.law.down,
-        "key_kind": point.facts.key_kind,
-    }
-
-
 def _switches(found: Frontier) -> list[Switch]:
     """Those that no arm's facts can answer are offered as unknown."""
     known = {
