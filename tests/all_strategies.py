@@ -58,6 +58,9 @@ PHASES = tuple(
 )
 
 
+_PER_SLICE = 2
+
+
 def the_experiment(**changes: Any) -> Experiment:
     return an_experiment(name="revocation", arms=ARMS, phases=PHASES, **changes)
 
@@ -116,7 +119,7 @@ def trials(experiment: Experiment) -> Iterator[RevocationRecord]:
         for phase in (phase for phase in experiment.phases if phase.trials):
             for arm in experiment.arms:
                 bound_s = facts_of(arm).law.bound_s
-                for trial in range(phase.rounds * (phase.trials or TRIALS).per_slice):
+                for trial in range(phase.rounds * _PER_SLICE):
                     for replica in range(arm.replicas):
                         yield a_trial(
                             block=block,

@@ -95,10 +95,7 @@ def _best(spot: Spot, size: tuple[float, float], bounds: Box, taken: Sequence[Bo
     # Where there is no room at all, the least is covered.
     order = np.lexsort((far, covered))
     order = order[covered[order] <= covered[order[0]]][:_ASKED]
-    crossed = [
-        far[i] + _CROSSING * _crossings(spot, Box(lefts[i], tops[i], width, height), taken)
-        for i in order
-    ]
+    crossed = far[order] + _CROSSING * _crossings(spot, lefts[order], tops[order], size, taken)
     at = order[int(np.argmin(crossed))]
     return Box(float(lefts[at]), float(tops[at]), width, height)
 
@@ -120,26 +117,30 @@ def _distance(spot: Spot, lefts: Numbers, tops: Numbers, size: tuple[float, floa
     return np.asarray(np.hypot(across, down) + 0.15 * off, dtype=np.float64)
 
 
-def _crossings(spot: Spot, box: Box, taken: Sequence[Box]) -> int:
-    """How many boxes the line from the spot to its label runs through; its own marker's is free."""
-    end = box.nearest(spot)
-    return sum(_cuts(spot, end, other) for other in taken if not _holds(other, spot))
+def _crossings(
+    spot: Spot, lefts: Numbers, tops: Numbers, size: tuple[float, float], taken: Sequence[Box]
+) -> Numbers:
+    """How many boxes the line from the spot to each label runs through; its own marker's is free.
 
-
-def _holds(box: Box, spot: Spot) -> bool:
-    return box.nearest(spot) == spot
-
-
-def _cuts(start: Spot, end: Spot, box: Box) -> bool:
-    """Liang & Barsky ("A New Concept and Method for Line Clipping", ACM TOG 3(1), 1984)."""
-    first, last = 0.0, 1.0
-    low, size = (box.left, box.top), (box.width, box.height)
-    for axis in (0, 1):
-        step, gap = end[axis] - start[axis], low[axis] - start[axis]
-        if step == 0:
-            if not gap <= 0 <= gap + size[axis]:
-                return False
+    Liang & Barsky, "A New Concept and Method for Line Clipping", ACM TOG 3(1), 1984.
+    """
+    ends = (
+        np.clip(spot[0], lefts, lefts + size[0]) - spot[0],
+        np.clip(spot[1], tops, tops + size[1]) - spot[1],
+    )
+    crossed = np.zeros(len(lefts))
+    for box in taken:
+        if box.nearest(spot) == spot:
             continue
-        into, out = sorted((gap / step, (gap + size[axis]) / step))
-        first, last = max(first, into), min(last, out)
-    return first < last
+        first, last = np.zeros(len(lefts)), np.ones(len(lefts))
+        sides = ((box.left - spot[0], box.width), (box.top - spot[1], box.height))
+        for step, (gap, length) in zip(ends, sides, strict=True):
+            # A line that keeps to one side of a box never enters it.
+            still = np.where(gap < 0 < gap + length, np.inf, -np.inf)
+            moves = step != 0
+            safe = np.where(moves, step, 1.0)
+            ways = np.sort([gap / safe, (gap + length) / safe], axis=0)
+            first = np.maximum(first, np.where(moves, ways[0], -still))
+            last = np.minimum(last, np.where(moves, ways[1], still))
+        crossed += first < last
+    return crossed

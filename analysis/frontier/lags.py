@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
 
 from analysis.reading import Reading
 from analysis.results import Result
@@ -20,19 +20,31 @@ USUAL_LOAD = 0.3
 _BEFORE_EXPIRY = 0.5
 
 
+class Seen(Protocol):
+    """What a replica showed of an acknowledged revocation."""
+
+    @property
+    def phase(self) -> str: ...
+    @property
+    def lag_low_s(self) -> float: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Lag:
     """How long a revoked user stays in. `seconds` None: for ever.
 
-    `statistic` is what was measured (`p99`, `longest` of too few) over `trials` replica-trials;
-    `law_s` is the law's bound (None: none), which counts for nothing once it was `broken`.
+    `measured_s` is the `statistic` (`p99`, `longest` of too few) of `trials` replica-trials, for
+    credentials that lived `life_s`; `law_s` the law's bound (None: none), which counts for nothing
+    once it was `broken`.
     """
 
     kind: LagKind
     seconds: float | None
     law_s: float | None
     statistic: str | None = None
+    measured_s: float | None = None
     trials: int = 0
+    life_s: float | None = None
     broken: bool = False
 
     @property
@@ -51,16 +63,15 @@ class Lag:
 
     @property
     def text(self) -> str:
-        """`3.40 ms (p99 of 800)`, `≤ 2 ms, the probes’ spacing (…)`, `15 min by law, …`."""
+        """`3.40 ms (p99 of 800)`, `≤ 2 ms, the probes’ spacing (…)`, `15 min by law (…)`."""
         if self.seconds is None:
             return "never revoked"
+        of = f"{self.statistic} of {self.trials:,}"
         if self.kind == "law":
-            said = plain_seconds(self.seconds) if self.seconds else "0 s"
-            return f"{said} by law, not measured"
-        of = f"({self.statistic} of {self.trials:,})"
+            return f"{_said(self.seconds)} by law{self._scaled(of)}"
         if self.kind == "at_most":
-            return f"≤ {plain_seconds(self.seconds)}, the probes’ spacing {of}"
-        return f"{seconds(self.seconds)} {of}"
+            return f"≤ {plain_seconds(self.seconds)}, the probes’ spacing ({of})"
+        return f"{seconds(self.seconds)} ({of})"
 
     @property
     def law_text(self) -> str:
@@ -68,6 +79,13 @@ class Lag:
             return "none"
         within = f"within {plain_seconds(self.law_s)}" if self.law_s else "at once"
         return f"{within}, BROKEN in this run" if self.broken else within
+
+    def _scaled(self, of: str) -> str:
+        """What was measured of credentials that only expiry ended, and how long they lived."""
+        if self.measured_s is None or self.life_s is None:
+            return ", not measured"
+        lived = f"with credentials of {plain_seconds(self.life_s)}"
+        return f" (measured {lived}: {seconds(self.measured_s)}, {of})"
 
 
 def usual_phase(reading: Reading, results: Iterable[Result]) -> Phase | None:
@@ -77,32 +95,35 @@ def usual_phase(reading: Reading, results: Iterable[Result]) -> Phase | None:
     return min(phases, key=_unusual, default=None)
 
 
-def lag_of(reading: Reading, results: Sequence[Result], phase: Phase, arm: str) -> Lag | None:
-    """None when nothing is known of the arm: no lag and no law.
+def lag_of(
+    law: LawRecord | None, results: Sequence[Result], phase: Phase, seen: Sequence[Seen]
+) -> Lag | None:
+    """Of one arm, from its law, its results and its trials in every phase; None when nothing is
+    known: no lag and no law.
 
-    Where credentials were given a shorter life than their law speaks of, so that trials end while
-    somebody watches, a lag that only expiry ended says nothing of the arm as configured: the law
-    then stands in its place.
+    A lag that only expiry ended says how long credentials lived here, whatever life they are
+    configured to have: the law then stands in its place.
     """
-    law = reading.law(arm)
-    mine = [r for r in results if (r.arm, r.phase) == (arm, phase.name)]
-    found = _statistic(mine)
+    found = _statistic([result for result in results if result.phase == phase.name])
     bound_s = None if law is None else law.bound_s
-    broken = _is_broken(reading, arm, bound_s)
+    broken = bound_s is not None and any(trial.lag_low_s > bound_s for trial in seen)
     if found is None or found.value is None:
-        never = any(result.never_ends for result in mine)
-        if law is None or (bound_s is None and not never):
-            return None
-        if bound_s is None or broken:
-            return Lag("never", None, bound_s, broken=broken)
-        return Lag("law", bound_s, bound_s)
-    if law is not None and _ended_by_expiry(found.value, law, phase):
-        return Lag("law", bound_s, bound_s, broken=broken)
+        return _unmeasured(law, broken=broken, never=found is not None and found.never_ends)
     spacing_s = phase.trials.spacing_s(bound_s) if phase.trials else 0.0
     kind: LagKind = "at_most" if found.value <= spacing_s else "measured"
-    name = "p99" if found.metric.name == "revocation_lag_p99_s" else "longest"
-    trials = sum((t.arm, t.phase) == (arm, phase.name) for t in reading.trials)
-    return Lag(kind, max(found.value, spacing_s), bound_s, name, trials, broken)
+    measured = Lag(
+        kind=kind,
+        seconds=max(found.value, spacing_s),
+        law_s=bound_s,
+        statistic="p99" if found.metric.name == "revocation_lag_p99_s" else "longest",
+        measured_s=found.value,
+        trials=sum(trial.phase == phase.name for trial in seen),
+        life_s=phase.trials.ttl_s if phase.trials else None,
+        broken=broken,
+    )
+    if _ended_by_expiry(measured):
+        return replace(measured, kind="law", seconds=bound_s)
+    return measured
 
 
 def resolution_s(phase: Phase, lags: Iterable[Lag]) -> float:
@@ -121,18 +142,23 @@ def _statistic(results: Sequence[Result]) -> Result | None:
     return by_metric.get("revocation_lag_max_s")
 
 
-def _ended_by_expiry(lag_s: float, law: LawRecord, phase: Phase) -> bool:
-    life_s = phase.trials.ttl_s if phase.trials else None
-    if law.bound_s is None or life_s is None:
-        return False
-    return law.bound_s >= life_s and lag_s > _BEFORE_EXPIRY * life_s
+def _unmeasured(law: LawRecord | None, *, broken: bool, never: bool) -> Lag | None:
+    """What the law alone says; of an arm without a bound, only that it never refused."""
+    if law is None or (law.bound_s is None and not never):
+        return None
+    if law.bound_s is None or broken:
+        return Lag("never", None, law.bound_s, broken=broken)
+    return Lag("law", law.bound_s, law.bound_s)
 
 
-def _is_broken(reading: Reading, arm: str, bound_s: float | None) -> bool:
-    """Whether a revoked credential was seen to get in later than the law allows."""
-    if bound_s is None:
+def _ended_by_expiry(lag: Lag) -> bool:
+    if lag.law_s is None or lag.life_s is None or lag.measured_s is None:
         return False
-    return any(trial.arm == arm and trial.lag_low_s > bound_s for trial in reading.trials)
+    return lag.law_s >= lag.life_s and lag.measured_s > _BEFORE_EXPIRY * lag.life_s
+
+
+def _said(value_s: float) -> str:
+    return plain_seconds(value_s) if value_s else "0 s"
 
 
 def _unusual(phase: Phase) -> float:

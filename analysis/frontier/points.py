@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from analysis.frontier.added import Tails, tails_of
 from analysis.frontier.axis import LagAxis
 from analysis.frontier.lags import Lag, lag_of, resolution_s, usual_phase
-from analysis.reading import Reading
+from analysis.reading import Reading, Trial
 from analysis.results import Result
 from analysis.stats import Interval
 from loadtests.model import Arm, ArmFacts, Phase
@@ -88,25 +88,41 @@ def frontier_of(reading: Reading, results: Sequence[Result]) -> Frontier:
     if not rates:
         raise NoFrontierError("no capacity phase whose CPU time could be read")
     tails = tails_of(reading.experiment, results)
+    lags = _lags(reading, results, phase)
     points: list[Point] = []
     left_out: list[str] = []
     for arm in reading.experiment.arms:
         if arm.is_control:
             continue
-        if arm.name in reading.impossible:
-            left_out.append(f"{arm.name}: {reading.impossible[arm.name]}")
-            continue
-        lag, rate = lag_of(reading, results, phase, arm.name), rates.get(arm.name)
-        facts = reading.facts(arm.name)
-        if lag is None or rate is None or facts is None:
-            missing = "no requests per core-second" if rate is None else "neither lag nor law"
-            left_out.append(f"{arm.name}: {missing}")
-            continue
-        points.append(_point(arm, lag, rate, tails, facts))
+        lag, rate, facts = lags.get(arm.name), rates.get(arm.name), reading.facts(arm.name)
+        if lag is None or rate is None or facts is None or facts.impossible is not None:
+            left_out.append(f"{arm.name}: {_missing(facts, rate)}")
+        else:
+            points.append(_point(arm, lag, rate, tails, facts))
     if not points:
         raise NoFrontierError("no arm has both its cost and its lag")
     capacity = next(iter(rates.values())).phase or ""
     return Frontier(tuple(points), capacity, phase, tails, tuple(left_out))
+
+
+def _missing(facts: ArmFacts | None, rate: Result | None) -> str:
+    """Why an arm is no point."""
+    if facts is not None and facts.impossible is not None:
+        return facts.impossible
+    return "no requests per core-second" if rate is None else "neither lag nor law"
+
+
+def _lags(reading: Reading, results: Sequence[Result], phase: Phase) -> dict[str, Lag | None]:
+    seen: dict[str, list[Trial]] = {}
+    for trial in reading.trials:
+        seen.setdefault(trial.arm, []).append(trial)
+    by_arm: dict[str, list[Result]] = {}
+    for result in results:
+        by_arm.setdefault(result.arm, []).append(result)
+    return {
+        arm: lag_of(reading.law(arm), mine, phase, seen.get(arm, ()))
+        for arm, mine in by_arm.items()
+    }
 
 
 def _point(arm: Arm, lag: Lag, rate: Result, tails: Tails | None, facts: ArmFacts) -> Point:

@@ -119,8 +119,8 @@ def _table(found: Frontier, experiment: Experiment) -> Table:
         ),
         notes=(
             f"Lag at {load:.0%} load, phase {found.revocation.name}; cost in phase "
-            f"{found.capacity}. “By law, not measured”: only expiry ends those credentials, and "
-            "here they were given shorter lives.",
+            f"{found.capacity}. “By law”: only expiry ends those credentials, at whatever "
+            "life they are given.",
             f"“{NOT_SAID.capitalize()}”: run.json of older runs lacks it.",
         ),
     )

@@ -11,6 +11,7 @@ import pytest
 
 from analysis.frontier.choice import STOPS_S, WISHES, Candidate, choose
 from analysis.report import Written, write_report
+from analysis.report.frontier_part import FrontierPart
 from analysis.report.html import as_html
 from tests.all_strategies import write_the_run
 from tests.browser import NO_BROWSER, Page, browser, program
@@ -33,16 +34,24 @@ async def page(written: Written, tmp_path: Path) -> AsyncIterator[Page]:
         yield opened
 
 
+def part_of(written: Written) -> FrontierPart:
+    part = written.content.frontier
+    assert part is not None
+    return part
+
+
 def candidates(written: Written) -> list[Candidate]:
     """As the page holds them."""
     text = written.page.read_text()
     found = re.search(r'<script id="frontier-data" type="application/json">(.*?)</script>', text)
     assert found is not None
     told = json.loads(found.group(1))
-    return [
-        Candidate(**{k: tuple(v) if isinstance(v, list) else v for k, v in row.items()})
-        for row in ({k: v for k, v in c.items() if k != "facts"} for c in told["candidates"])
-    ]
+    return [_candidate(each) for each in told["candidates"]]
+
+
+def _candidate(row: dict[str, Any]) -> Candidate:
+    fields = {name: value for name, value in row.items() if name != "facts"}
+    return Candidate(**{**fields, "meets": tuple(row["meets"]), "ties": tuple(row["ties"])})
 
 
 def shown(selector: str) -> str:
@@ -60,7 +69,7 @@ async def arms_of_class(page: Page, name: str) -> set[str]:
 async def test_the_page_chooses_as_the_report_does(page: Page, written: Written) -> None:
     known = candidates(written)
     keys = [wish.key for wish in WISHES]
-    assert await page.value(SAID) == written.content.frontier.sentence  # type: ignore[union-attr]  # this run has one
+    assert await page.value(SAID) == part_of(written).sentence
     # Every stop with each set of wishes that one bit more of a number makes.
     for asked in range(2 ** len(keys)):
         wishes = [key for bit, key in enumerate(keys) if asked >> bit & 1]
@@ -173,12 +182,11 @@ async def test_without_scripts_chart_sentence_and_table_stand_there(
         assert await page.value(f"{shown('.asks, #frontier-tool')}.length") == 0
         assert await page.value(f"{shown('#frontier-still svg')}.length") == 1
         assert await page.value(f"{shown('#frontier-numbers tbody tr')}.length") == 16
-        assert await page.value(SAID) == written.content.frontier.sentence  # type: ignore[union-attr]  # as above
+        assert await page.value(SAID) == part_of(written).sentence
 
 
 def test_the_still_page_says_the_same(written: Written) -> None:
-    part = written.content.frontier
-    assert part is not None
+    part = part_of(written)
     page, text = written.page.read_text(), (written.page.parent / "report.md").read_text()
     assert part.sentence in page
     assert part.sentence in text
@@ -204,8 +212,7 @@ def test_the_summary_holds_the_frontier(written: Written) -> None:
 
 
 def test_no_name_ends_the_script(written: Written) -> None:
-    part = written.content.frontier
-    assert part is not None
+    part = part_of(written)
     hostile = {**part.document, "stops": [{"seconds": 1.0, "text": "</script><b>"}]}
     page = as_html(replace(written.content, frontier=replace(part, document=hostile)))
     assert "</script><b>" not in page
