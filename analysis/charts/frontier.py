@@ -39,11 +39,11 @@ def frontier(measured: Measured) -> Figure:
 
     A point an arm, with the 95% interval of its requests per core-second. Lag is the p99 of what
     replicas took to refuse a revoked credential under usual load (the longest, where trials were
-    few); hollow marks stand where the law says, as only expiry ends those credentials and it was
-    not measured. A mark with an arrow was faster than the probes could tell. The faint bar runs
-    from what was measured to what the law allows. The stepped line is the most work per
-    core-second to be had at each lag, by means; grey arms are beaten in both. Up and left is
-    better.
+    few); hollow marks stand where the law says, as only expiry ends those credentials, after
+    whatever life they are given, or never. A mark with an arrow was faster than the probes could
+    tell. The faint bar runs from what was measured to what the law allows. The stepped line is the
+    most work per core-second to be had at each lag, by means; grey arms are beaten in both. Up and
+    left is better.
     """
     found = _found(measured)
     heights = {
@@ -53,7 +53,7 @@ def frontier(measured: Measured) -> Figure:
     figure, axes = _begin(found)
     axes.set_ylabel("requests per core-second of servers and store")
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    axes.set_ylim(0, 1.1 * max(h.high or h.mean for h in heights.values()))
+    axes.set_ylim(0, 1.1 * found.top)
     axes.set_title("Work per core-second against time to revoke")
     _draw(figure, axes, measured, found, heights, found.cheapest)
     return figure
@@ -79,7 +79,6 @@ def frontier_latency(measured: Measured) -> Figure:
     over = f"added to {tails.floor} (ms)" if tails.floor else f"÷ that of {tails.reference}"
     axes.set_ylabel(f"p99 of {tails.endpoint}, {over}")
     axes.axhline(0 if tails.floor else 1, color=SOFT, linewidth=0.9)
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,g}")
     axes.set_title(f"p99 at {rate(at) if at else tails.phase} against time to revoke")
     _fit(axes, heights)
     best = found.front(lambda point: heights[point.arm].mean if point.arm in heights else None)
@@ -99,13 +98,19 @@ def _added(found: Frontier) -> Heights:
 
 
 def _fit(axes: Axes, heights: Heights) -> None:
-    """A straight axis, unless one arm's tail would press all others together."""
-    ends = [end for h in heights.values() for end in (h.low, h.high, h.mean) if end is not None]
-    middle = sorted(abs(h.mean) for h in heights.values())[len(heights) // 2]
-    if max(ends) > 12 * max(middle, 0.1):
+    """A straight axis, unless one arm's tail would press all others together; an interval much
+    wider than what the arms differ by runs out of it."""
+    means = [height.mean for height in heights.values()]
+    middle = sorted(map(abs, means))[len(means) // 2]
+    if max(means) > 12 * max(middle, 0.1):
         axes.set_yscale("symlog", linthresh=max(middle, 0.1))
-    low, high = min(*ends, 0.0), max(ends)
-    axes.set_ylim(low - 0.06 * (high - low), high + (high - low) * 0.12)
+    spread = max(means) - min(*means, 0.0)
+    lows = [height.mean if height.low is None else height.low for height in heights.values()]
+    highs = [height.mean if height.high is None else height.high for height in heights.values()]
+    low = max(min(*lows, 0.0), min(means) - spread)
+    high = min(max(highs), max(means) + spread)
+    axes.set_ylim(low - 0.06 * (high - low), high + 0.12 * (high - low))
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,g}")
 
 
 def _begin(found: Frontier) -> tuple[Figure, Axes]:
@@ -208,7 +213,7 @@ def _legend(figure: Figure) -> None:
     marks = (
         Line2D([], [], marker="o", linestyle="none", color="#333333", label="measured"),
         Line2D([], [], marker="o", linestyle="none", color="#333333", markerfacecolor="white",
-               label="by law, not measured, or never"),
+               label="by law, or never"),
         Line2D([], [], marker=r"$\leftarrow$", markersize=11, linestyle="none", color="#333333",
                label="at most the probes’ spacing"),
         Line2D([], [], color="#333333", linewidth=5, alpha=0.2, label="up to what the law allows"),
@@ -246,7 +251,7 @@ def _names(
         best = is_best(point.arm)
         middle = (box.left + box.width / 2 - spot[0], box.top + box.height / 2 - spot[1])
         near = box.nearest(spot)
-        if abs(near[0] - spot[0]) + abs(near[1] - spot[1]) > _MARK_PT * 1.6:
+        if abs(near[0] - spot[0]) + abs(near[1] - spot[1]) > _MARK_PT * 1.2:
             axes.annotate(
                 "", spot, near, xycoords=("figure points"), textcoords="figure points", zorder=3,
                 arrowprops={"arrowstyle": "-", "color": "#9a9a9a", "linewidth": 0.7, "shrinkB": 4},

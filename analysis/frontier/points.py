@@ -74,6 +74,12 @@ class Frontier:
         return LagAxis.of(lags, resolution_s(self.revocation, lags))
 
     @property
+    def top(self) -> float:
+        """What an axis of requests per core-second must reach; a wide interval runs out of it."""
+        highest = max(point.rate.value or 0.0 for point in self.points)
+        return min(2 * highest, max(p.rate.high or p.rate.value or 0.0 for p in self.points))
+
+    @property
     def cheapest(self) -> frozenset[str]:
         """The front in requests per core-second."""
         return self.front(lambda point: -(point.rate.value or 0.0))

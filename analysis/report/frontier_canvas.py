@@ -117,7 +117,7 @@ class _Drawing:
         return self.height - _BOTTOM - tall * value / self._top_value()
 
     def _top_value(self) -> float:
-        return 1.08 * max(p.rate.high or p.rate.value or 1.0 for p in self.found.points)
+        return 1.08 * self.found.top
 
     def _y_values(self) -> list[float]:
         values = MaxNLocator(6).tick_values(0, self._top_value())
@@ -150,7 +150,7 @@ class _Drawing:
         x, _ = self._spot(point)
         if point.rate.low is None or point.rate.high is None:
             return None
-        return x, self._y(point.rate.low), x, self._y(point.rate.high)
+        return x, self._y(point.rate.low), x, max(self._y(point.rate.high), _TOP)
 
     def _allowed(self, point: Point) -> Line | None:
         x, y = self._spot(point)
@@ -199,7 +199,7 @@ def _leader(spot: Spot, box: Box) -> Line | None:
     """From the marker's edge to a name that stands off."""
     end = box.nearest(spot)
     away = ((end[0] - spot[0]) ** 2 + (end[1] - spot[1]) ** 2) ** 0.5
-    if away < _MARK * 1.4:
+    if away < _MARK * 1.2:
         return None
     begin = _MARK * 0.7 / away
     return (

@@ -93,6 +93,8 @@ def sentences_for(wishes: list[str]) -> str:
 @needs_browser
 async def test_everything_can_be_done_by_keyboard(page: Page, written: Written) -> None:
     known = candidates(written)
+    assert await page.value(f"{shown('#frontier-still svg')}.length") == 0
+    assert not await page.value("document.getElementById('frontier-numbers').open")
     await page.value("document.getElementById('frontier-lag').focus()")
     await page.press("ArrowRight", times=2)
     usual = STOPS_S.index(1.0)

@@ -85,6 +85,23 @@ def test_the_front_is_what_no_other_beats_in_both(found: Frontier) -> None:
         assert (arm in found.cheapest) is not beaten
 
 
+def test_who_is_as_cheap_is_what_the_comparisons_cannot_tell_apart(
+    summary: Summary, found: Frontier
+) -> None:
+    ties = {c.arm: set(c.ties) for c in candidates_of(found, summary.comparisons)}
+    verdicts = {
+        (c.reference, c.candidate): c.verdict
+        for c in summary.comparisons
+        if (c.metric.name, c.phase) == ("requests_per_core_second", "capacity")
+    }
+    assert len(verdicts) == 16 * 15 / 2
+    for (one, other), verdict in verdicts.items():
+        differ = verdict in {"faster", "slower"}
+        assert (other in ties[one], one in ties[other]) == (not differ, not differ)
+    assert any(ties.values())
+    assert "none" not in ties["session_redis"]
+
+
 def test_added_p99_counts_from_the_arm_that_checks_nothing(found: Frontier) -> None:
     assert found.tails is not None
     assert found.tails.floor == "none"
