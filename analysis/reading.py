@@ -21,6 +21,7 @@ from loadtests import run_store
 from loadtests.histogram import Histogram
 from loadtests.model import (
     AddedDelay,
+    ArmFacts,
     Experiment,
     LawRecord,
     RevocationRecord,
@@ -73,10 +74,15 @@ class Reading:
             if facts.impossible is not None
         }
 
+    def facts(self, arm: str) -> ArmFacts | None:
+        """What the first block that knew the arm noted of it."""
+        known = (block.arms.get(arm) for block in self.run.blocks)
+        return next((facts for facts in known if facts is not None), None)
+
     def law(self, arm: str) -> LawRecord | None:
         """What the arm's server promised, None when no block got as far as asking."""
-        facts = (block.arms.get(arm) for block in self.run.blocks)
-        return next((known.law for known in facts if known is not None), None)
+        facts = self.facts(arm)
+        return None if facts is None else facts.law
 
 
 def read(folder: Path) -> Reading:

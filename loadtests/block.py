@@ -108,12 +108,15 @@ def ready(
     for name, running in arms.items():
         readyz = verify.readiness(running.replicas[0].address)
         law, cookie_name = verify.law(readyz), readyz["cookie_name"]
+        known = ArmFacts(
+            law, None, needs_store=plan.facts[name].needs_store, key_kind=plan.facts[name].key_kind
+        )
         try:
             minted, bytes_per_login = _mint(plan, running)
         except verify.DoesNotFitError as why:
-            facts[name] = ArmFacts(law, None, impossible=str(why))
+            facts[name] = replace(known, impossible=str(why))
             continue
-        facts[name] = ArmFacts(law, bytes_per_login)
+        facts[name] = replace(known, store_bytes_per_login=bytes_per_login)
         verify.check_life(name, minted.shortest_life_s, predicted_block_s)
         sample = minted.credentials[:SAMPLE]
         for replica in running.replicas:

@@ -13,6 +13,7 @@ from loadtests.model import BlockFacts, ConfigurationError, Experiment, Placemen
 _FILES = (
     (run_store.SLICES_FILE, "slices.unfinished.jsonl"),
     (run_store.REVOCATIONS_FILE, "revocations.unfinished.jsonl"),
+    (run_store.OUTAGES_FILE, "outages.unfinished.jsonl"),
 )
 
 
@@ -60,10 +61,11 @@ def next_block(blocks: tuple[BlockFacts, ...]) -> int:
 
 
 def measured_s(folder: Path) -> float:
-    """When the last recorded slice ended, in seconds since the run began; 0 before the first."""
-    ended_s = (
-        each.started_s + each.drained_after_s for each in run_store.read_slices(folder, _pass_over)
-    )
+    """When the last slice or outage ended, in seconds since the run began; 0 before the first."""
+    slices = run_store.read_slices(folder, _pass_over)
+    outages = run_store.read_outages(folder, _pass_over)
+    ended_s = [each.started_s + each.drained_after_s for each in slices]
+    ended_s += [each.started_s + each.ended_s for each in outages]
     return max(ended_s, default=0.0)
 
 

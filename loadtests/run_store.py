@@ -17,11 +17,18 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from loadtests.model import ConfigurationError, RevocationRecord, RunRecord, SliceRecord
+from loadtests.model import (
+    ConfigurationError,
+    OutageRecord,
+    RevocationRecord,
+    RunRecord,
+    SliceRecord,
+)
 
 RUN_FILE = "run.json"
 SLICES_FILE = "slices.jsonl"
 REVOCATIONS_FILE = "revocations.jsonl"
+OUTAGES_FILE = "outages.jsonl"
 LATEST = "latest"
 
 # What run.json needs and a good deal more.
@@ -37,6 +44,7 @@ _OF_A_BLOCK = TypeAdapter(_OfABlock)
 _RUN = TypeAdapter(RunRecord)
 _SLICE = TypeAdapter(SliceRecord)
 _REVOCATION = TypeAdapter(RevocationRecord)
+_OUTAGE = TypeAdapter(OutageRecord)
 
 Line = TypeVar("Line")
 Report = Callable[[str], None]
@@ -122,6 +130,10 @@ def revocation_line(record: RevocationRecord) -> str:
     return _REVOCATION.dump_json(record).decode()
 
 
+def outage_line(record: OutageRecord) -> str:
+    return _OUTAGE.dump_json(record).decode()
+
+
 def append_line(folder: Path, file_name: str, line: str) -> None:
     """Appends one line with a single write, so a kill leaves at most one truncated line."""
     with (folder / file_name).open("a", encoding="utf-8") as file:
@@ -157,6 +169,10 @@ def read_slices(folder: Path, report: Report) -> Iterator[SliceRecord]:
 
 def read_revocations(folder: Path, report: Report) -> Iterator[RevocationRecord]:
     return _read_lines(folder / REVOCATIONS_FILE, _REVOCATION, report)
+
+
+def read_outages(folder: Path, report: Report) -> Iterator[OutageRecord]:
+    return _read_lines(folder / OUTAGES_FILE, _OUTAGE, report)
 
 
 def lines_by_block(path: Path) -> Iterator[tuple[int | None, str]]:

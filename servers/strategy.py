@@ -28,6 +28,11 @@ CarrierName = Literal["bearer", "cookie"]
 # What AUTHBENCH_SIGNING_KEY must hold: any text, or a private key in PEM.
 KeyKind = Literal["secret", "rsa", "ec_p256", "ed25519"]
 State = Mapping[str, Any]
+# What becomes of requests while the store, or what it announces, is away: 503 from the beginning;
+# served until the law's bound is over, then 503; served all the while; never touched by it.
+OutagePolicy = Literal["at_once", "within_law", "serves", "unaffected"]
+# Over what a replica hears of changes that others made.
+HearsBy = Literal["tracking", "channel", "log"]
 
 _FOLDER = Path(__file__).with_name("strategies")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -89,13 +94,23 @@ class Law:
 
     No request sent later than acknowledgement + `bound_s` is accepted by any replica; None means
     that no such bound exists. `store_down` and `store_back` say what happens while the store is
-    down and after it comes back.
+    down and after it comes back; the rest says the same to a machine.
+
+    `down`: requests while the store is away. `survivors`: what becomes, once an empty store is
+    back, of logins that only the lost one knew. `unheard`: requests while the store answers and its
+    announcements (`hears_by`; None: it listens to none) are lost in silence. `everysec_undoes_s`:
+    so many seconds of revocations may be undone by a store that appends with fsync every second.
     """
 
     bound_s: float | None
     sentence: str
     store_down: str
     store_back: str
+    down: OutagePolicy = "unaffected"
+    survivors: Literal["refuse", "serve"] = "serve"
+    hears_by: HearsBy | None = None
+    unheard: OutagePolicy = "unaffected"
+    everysec_undoes_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

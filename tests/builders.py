@@ -20,6 +20,7 @@ from loadtests.model import (
     Finding,
     LawRecord,
     Load,
+    OutageRecord,
     Phase,
     Placement,
     RevocationRecord,
@@ -201,6 +202,44 @@ def a_trial(**changes: Any) -> RevocationRecord:
         accepted_after_ack=0,
         reaccepted=0,
         load_fraction=0.3,
+    )
+    return dataclasses.replace(record, **changes)
+
+
+def an_outage(**changes: Any) -> OutageRecord:
+    """Half a second of a trial in which everything held: 503 while the store was away."""
+    record = OutageRecord(
+        block=0,
+        phase="frozen",
+        fault="frozen",
+        trial=0,
+        arm="session_redis",
+        replicas=2,
+        started_s=12.0,
+        fault_s=0.2,
+        mended_s=0.4,
+        ended_s=0.5,
+        bin_s=0.1,
+        bins=({"200": 10}, {"200": 9}, {"503": 10}, {"503": 9, "timeout": 1}, {"200": 10}),
+        first_error_s=0.21,
+        worst_response_s=0.31,
+        hung=0,
+        recovered_s=0.4,
+        revokes_ok=3,
+        revokes_refused=0,
+        revokes_indeterminate=1,
+        probes=80,
+        accepted_after_ack=0,
+        accepted_after_ack_worst_s=0.0,
+        false_accepts=0,
+        false_accept_worst_s=0.0,
+        false_rejects=0,
+        logged_out=0,
+        policy="at_once",
+        policy_held=True,
+        policy_why=None,
+        added_delay_p50_s=0.0001,
+        added_delay_p99_s=0.0002,
     )
     return dataclasses.replace(record, **changes)
 

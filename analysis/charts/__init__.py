@@ -4,10 +4,21 @@ from analysis.charts.capacity import cpu_per_request, throughput
 from analysis.charts.chart import Chart, Measured, NothingToDrawError, Picture
 from analysis.charts.distance import distance
 from analysis.charts.drift import drift
+from analysis.charts.frontier import frontier, frontier_latency
 from analysis.charts.latency import latency
 from analysis.charts.revocation import revocation
 from analysis.charts.slo import slo
 
-CHARTS: tuple[Chart, ...] = (throughput, cpu_per_request, latency, distance, slo, drift, revocation)
+CHARTS: tuple[Chart, ...] = (
+    frontier,
+    frontier_latency,
+    throughput,
+    cpu_per_request,
+    latency,
+    distance,
+    slo,
+    drift,
+    revocation,
+)
 
 __all__ = ["CHARTS", "Chart", "Measured", "NothingToDrawError", "Picture", "distance"]

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from analysis.charts import CHARTS, Measured, NothingToDrawError, Picture
+from analysis.charts.frontier import frontier
 from analysis.report.calibration import calibration_sentences
 from analysis.report.comparison_tables import comparison_tables
 from analysis.report.distance_tables import distance_sentences, distance_tables
+from analysis.report.frontier_part import FrontierPart, frontier_part
 from analysis.report.gate_table import gate_table
 from analysis.report.method import METHOD
 from analysis.report.numbers_tables import key_table, result_tables
@@ -28,6 +30,7 @@ class Content:
     placement: str
     remarks: tuple[str, ...]
     gates: Table | None
+    frontier: FrontierPart | None
     arms: Table
     key_results: Table | None
     distances: tuple[Table, ...]
@@ -37,6 +40,16 @@ class Content:
     findings: tuple[Finding, ...]
     method: tuple[str, ...]
     environment: Table
+
+    @property
+    def frontier_picture(self) -> Picture | None:
+        """What stands in the frontier's own section."""
+        drawn = (picture for picture in self.pictures if picture.chart is frontier)
+        return next(drawn, None) if self.frontier else None
+
+    @property
+    def other_pictures(self) -> tuple[Picture, ...]:
+        return tuple(p for p in self.pictures if p is not self.frontier_picture)
 
 
 def content_of(summary: Summary) -> Content:
@@ -55,6 +68,7 @@ def content_of(summary: Summary) -> Content:
             *left_out,
         ),
         gates=gate_table(summary.gates),
+        frontier=frontier_part(summary),
         arms=arms_table(summary),
         key_results=key_table(summary),
         distances=distance_tables(summary),

@@ -29,6 +29,10 @@ def _lines(content: Content) -> Iterator[str]:
     yield from (content.placement, "", *bullets(content.remarks), "")
     if content.gates is not None:
         yield from ("## Gates", "", *table_lines(content.gates))
+    if content.frontier is not None:
+        yield from ("## Frontier", "", content.frontier.sentence, "")
+        yield from table_lines(content.frontier.table)
+        yield from (*bullets(content.frontier.remarks), "")
     yield from ("## Arms", "", *table_lines(content.arms))
     if content.key_results is not None:
         yield from ("## Results", "", INTERVALS, "", *table_lines(content.key_results))

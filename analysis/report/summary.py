@@ -12,6 +12,7 @@ from typing import Any, Literal
 from analysis.compare import Comparison, Floor, comparisons_of, floors_of
 from analysis.distances import Crossover, crossovers
 from analysis.findings import findings_of
+from analysis.frontier.rows import frontier_rows
 from analysis.gates import Judged, judge_gates
 from analysis.metrics import METRICS
 from analysis.reading import Reading
@@ -75,6 +76,10 @@ def as_json(summary: Summary) -> str:
         "aa_floor": [_floor_row(floor) for floor in summary.floors],
         "gates": [_gate_row(judged) for judged in summary.gates],
         "crossovers": [_crossover_row(found) for found in crossovers(summary.reading)],
+        "frontier": [
+            {name: rounded(v) if isinstance(v, float) else v for name, v in row.items()}
+            for row in frontier_rows(summary.reading, summary.results, summary.comparisons)
+        ],
     }
     return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 

@@ -16,6 +16,7 @@ from loadtests.model.calibration import (
 )
 from loadtests.model.experiment import (
     CONTROL_SUFFIX,
+    COST_FLOOR,
     Arm,
     Carrier,
     ConfigurationError,
@@ -27,7 +28,6 @@ from loadtests.model.experiment import (
     PlannedSlice,
     Precision,
     Setting,
-    Trials,
 )
 from loadtests.model.records import (
     SCHEMA,
@@ -35,7 +35,10 @@ from loadtests.model.records import (
     Books,
     CpuSeconds,
     EndpointRecord,
+    OutagePolicy,
+    OutageRecord,
     RevocationRecord,
+    RevokeKind,
     RevokeOutcome,
     SliceRecord,
     WireBytes,
@@ -54,10 +57,13 @@ from loadtests.model.run import (
     Severity,
     StoreInfo,
 )
+from loadtests.model.trials import LEAST_SPACING_S, Trials
 
 __all__ = [
     "CALIBRATION_SCHEMA",
     "CONTROL_SUFFIX",
+    "COST_FLOOR",
+    "LEAST_SPACING_S",
     "SCHEMA",
     "AddedDelay",
     "Arm",
@@ -82,12 +88,15 @@ __all__ = [
     "Load",
     "LoadModel",
     "LostWorker",
+    "OutagePolicy",
+    "OutageRecord",
     "Phase",
     "PhaseKind",
     "Placement",
     "PlannedSlice",
     "Precision",
     "RevocationRecord",
+    "RevokeKind",
     "RevokeOutcome",
     "RunRecord",
     "RunStatus",

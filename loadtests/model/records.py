@@ -1,4 +1,4 @@
-"""What was measured: a line of slices.jsonl, a line of revocations.jsonl.
+"""What was measured: a line of slices.jsonl, of revocations.jsonl, of outages.jsonl.
 
 Times: monotonic seconds from the run's start, unless a name says otherwise."""
 
@@ -13,6 +13,11 @@ from loadtests.model.experiment import Load
 SCHEMA = 1
 
 RevokeOutcome = Literal["ok", "refused", "indeterminate"]
+# What becomes of requests while the store is away: refused from the beginning, refused once the
+# law's bound is over, answered all the while, or never touched for want of a store.
+OutagePolicy = Literal["at_once", "within_law", "serves", "unaffected"]
+# A kick ends every login of a user, a logout one, a change of role none.
+RevokeKind = Literal["kick", "logout", "role"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +143,20 @@ class RevocationRecord:
     """A line of revocations.jsonl: one trial as one replica saw it.
 
     `lag_high_s` null: it never refused; `effective_within_s`: the server's promise, null: never.
+    Of a change of role "accepted" is the old role and "refused" the new one, or a 401.
+
+    `reaccepted` counts acceptances sent after a refusal had been heard, `requests_at_risk` the
+    probes between the acknowledgement and the first lasting refusal. `probe_every_s` was asked,
+    `spacing_p99_s` was achieved, and `wide_gaps` of the gaps between probes were over twice what
+    was asked. `watched_s` is from the acknowledgement to the last probe, `ttl_s` the life of the
+    victim's credential (null: it never expires). `load_fraction` is what was offered, probes
+    included, as a share of the arm's capacity in this block; `load_asked` what was asked for.
     """
 
     block: int
     trial: int
     arm: str
-    how: Literal["kick", "logout"]
+    how: RevokeKind
     via_replica: int
     replica: int
     revoke: RevokeOutcome
@@ -159,6 +172,13 @@ class RevocationRecord:
     reaccepted: int
     load_fraction: float
     phase: str = "revocation"
+    probe_every_s: float | None = None
+    spacing_p99_s: float | None = None
+    wide_gaps: int = 0
+    requests_at_risk: int = 0
+    watched_s: float | None = None
+    ttl_s: float | None = None
+    load_asked: float | None = None
     schema: int = SCHEMA
 
     @property
@@ -166,3 +186,51 @@ class RevocationRecord:
         """Whether it says anything about the lag; a replica that only failed does not."""
         answered = self.lag_high_s is not None or self.accepted_after_ack > 0
         return self.revoke == "ok" and answered
+
+
+@dataclass(frozen=True, slots=True)
+class OutageRecord:
+    """A line of outages.jsonl: what one arm went through in one trial of one fault.
+
+    `started_s` as everywhere; `fault_s`, `mended_s`, `ended_s`, `first_error_s` and `recovered_s`
+    count from it. `bins` hold the outcomes of the good users' requests by due time, one a `bin_s`.
+    `hung`: requests without an outcome for eight of the store's time-outs. `recovered_s`: the begin
+    of the first second after the mend in which 99.9% succeed (null: none; `fault_s`: nothing ever
+    failed). `false_accepts` are later than the law allows, `accepted_after_ack` all that a revoke
+    did not stop yet, each with how late the latest was sent; `logged_out` are refusals that the
+    law announces for this fault. `added_delay` is what the way to the store really cost (null: not
+    measured).
+    """
+
+    block: int
+    phase: str
+    fault: str
+    trial: int
+    arm: str
+    replicas: int
+    started_s: float
+    fault_s: float
+    mended_s: float
+    ended_s: float
+    bin_s: float
+    bins: tuple[Mapping[str, int], ...]
+    first_error_s: float | None
+    worst_response_s: float
+    hung: int
+    recovered_s: float | None
+    revokes_ok: int
+    revokes_refused: int
+    revokes_indeterminate: int
+    probes: int
+    accepted_after_ack: int
+    accepted_after_ack_worst_s: float
+    false_accepts: int
+    false_accept_worst_s: float
+    false_rejects: int
+    logged_out: int
+    policy: OutagePolicy
+    policy_held: bool
+    policy_why: str | None
+    added_delay_p50_s: float | None = None
+    added_delay_p99_s: float | None = None
+    schema: int = SCHEMA

@@ -9,7 +9,7 @@ from typing import Literal
 
 from loadtests.model.calibration import CalibrationNote
 from loadtests.model.experiment import Experiment, Setting
-from loadtests.model.records import SCHEMA
+from loadtests.model.records import SCHEMA, OutagePolicy
 
 Severity = Literal["invalid", "warning"]
 RunStatus = Literal["running", "finished", "interrupted"]
@@ -38,21 +38,39 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class LawRecord:
-    """A strategy's law as its server states it; `bound_s` null means never."""
+    """A strategy's law as its server states it; `bound_s` null means never.
+
+    The rest says to a machine what `store_down` and `store_back` say (see `servers.strategy.Law`);
+    null where a server of an older version did not.
+    """
 
     bound_s: float | None
     sentence: str
     store_down: str
     store_back: str
+    down: OutagePolicy | None = None
+    survivors: Literal["refuse", "serve"] | None = None
+    hears_by: Literal["tracking", "channel", "log"] | None = None
+    unheard: OutagePolicy | None = None
+    everysec_undoes_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class ArmFacts:
-    """What a block learnt of an arm before measuring; `impossible` says why it was left out."""
+    """What a block learnt of an arm before measuring; `impossible` says why it was left out.
+
+    `key_kind` is what credentials are signed with: `secret`, or the kind of a private key, whose
+    public half lets others verify them. It and `needs_store` are null in runs that did not note it.
+    `fixed_roles` says why roles cannot be changed, where a phase of trials wanted to; null: they
+    can, or nobody asked.
+    """
 
     law: LawRecord
     store_bytes_per_login: float | None
     impossible: str | None = None
+    needs_store: bool | None = None
+    key_kind: str | None = None
+    fixed_roles: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

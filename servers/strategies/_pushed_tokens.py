@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from servers.settings import SettingsError
 from servers.strategies._follower import following
 from servers.strategies._jwt import Codec, Decoder
-from servers.strategies._redis import START_DEADLINE_S, open_store
+from servers.strategies._redis import EVERYSEC_UNDOES_S, START_DEADLINE_S, open_store
 from servers.strategies._revocable_tokens import (
     EVERYSEC,
     RevocableOptions,
@@ -68,6 +68,11 @@ def pushed_law(options: PushedOptions) -> Law:
             "Retry-After; login, logout and kick 503 at once"
         ),
         store_back=f"works again by itself; {lost}; {EVERYSEC}",
+        down="within_law",
+        survivors="refuse" if options.on_store_loss == "reject" else "serve",
+        hears_by="log",
+        unheard="within_law",
+        everysec_undoes_s=EVERYSEC_UNDOES_S,
     )
 
 

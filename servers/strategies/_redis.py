@@ -23,6 +23,9 @@ Command = Callable[..., Awaitable[Any]]
 
 # Shorter than the 3 s within which a start must fail, longer than a slow name look-up.
 START_DEADLINE_S = 2.0
+# How much a store with `appendfsync everysec` may have acknowledged since its last fsync: one is
+# due every second, and the next waits for up to as long again while one is slow.
+EVERYSEC_UNDOES_S = 2.0
 
 
 class Store:

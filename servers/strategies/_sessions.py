@@ -19,7 +19,7 @@ from typing import Any
 
 from redis.commands.core import AsyncScript
 
-from servers.strategies._redis import Store
+from servers.strategies._redis import EVERYSEC_UNDOES_S, Store
 from servers.strategies._session_scripts import CREATE, DROP, END_OTHERS, SET_ROLE, WRITE_STATE
 from servers.strategies._user_keys import TAG_CHARS, unlink_starting, user_tag
 from servers.strategy import (
@@ -60,6 +60,9 @@ AT_ONCE = Law(
         "works again by itself; sessions the store lost must log in again; with appendfsync "
         "everysec about 2 s of logouts and kicks may be undone, with always none"
     ),
+    down="at_once",
+    survivors="refuse",
+    everysec_undoes_s=EVERYSEC_UNDOES_S,
 )
 
 

@@ -52,6 +52,11 @@ def law(options: Options) -> Law:
             "works again by itself; what was revoked meanwhile, or before a replica started, it "
             "never hears of"
         ),
+        # It cannot tell that a store was lost, nor that nobody speaks to it.
+        down="serves",
+        survivors="serve",
+        hears_by="channel",
+        unheard="serves",
     )
 
 

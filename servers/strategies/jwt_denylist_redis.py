@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-from servers.strategies._redis import open_store
+from servers.strategies._redis import EVERYSEC_UNDOES_S, open_store
 from servers.strategies._revocable_tokens import (
     EVERYSEC,
     RevocableOptions,
@@ -57,6 +57,9 @@ def law(options: Options) -> Law:
         sentence=sentence,
         store_down=down,
         store_back=f"works again by itself; {lost}; {EVERYSEC}",
+        down="at_once" if options.on_store_down == "refuse" else "serves",
+        survivors="refuse" if options.on_store_loss == "reject" else "serve",
+        everysec_undoes_s=EVERYSEC_UNDOES_S,
     )
 
 

@@ -110,6 +110,9 @@ def law(options: Options) -> Law:
             "everysec about 2 s of logouts and kicks may be undone and of refreshes end in a new "
             "login, with always none"
         ),
+        # An access token asks nobody; its refresh token is lost with the store.
+        down="serves",
+        survivors="serve",
     )
 
 

@@ -50,6 +50,9 @@ def law(options: Options) -> Law:
             "other request is answered 503 with Retry-After, within the store's deadline"
         ),
         store_back=AT_ONCE.store_back,
+        down="within_law",
+        survivors="refuse",
+        everysec_undoes_s=AT_ONCE.everysec_undoes_s,
     )
 
 

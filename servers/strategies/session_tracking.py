@@ -67,6 +67,12 @@ def law(options: Options) -> Law:
             "within the store's deadline"
         ),
         store_back=AT_ONCE.store_back,
+        down="within_law",
+        survivors="refuse",
+        hears_by="tracking",
+        # Every request then asks the store.
+        unheard="serves",
+        everysec_undoes_s=AT_ONCE.everysec_undoes_s,
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from loadtests.model import ConfigurationError
 from loadtests.run_store import (
+    OUTAGES_FILE,
     RESERVED_BYTES,
     REVOCATIONS_FILE,
     RUN_FILE,
@@ -16,7 +17,9 @@ from loadtests.run_store import (
     create,
     lines_by_block,
     locked,
+    outage_line,
     point_latest,
+    read_outages,
     read_revocations,
     read_run,
     read_slices,
@@ -26,7 +29,7 @@ from loadtests.run_store import (
     write_atomically,
     write_run,
 )
-from tests.builders import a_finding, a_run, a_slice, a_trial
+from tests.builders import a_finding, a_run, a_slice, a_trial, an_outage
 
 
 @pytest.fixture
@@ -43,6 +46,20 @@ def test_a_run_comes_back_whole(folder: Path) -> None:
     run = a_run(findings=(a_finding("invalid"), a_finding(arm="none", phase="capacity")))
     write_run(folder, run)
     assert read_run(folder) == run
+
+
+def test_outages_come_back_in_order(folder: Path, reports: list[str]) -> None:
+    outages = [
+        an_outage(),
+        an_outage(
+            trial=1, first_error_s=None, recovered_s=None, policy_held=False, policy_why="served"
+        ),
+        an_outage(arm="none", policy="unaffected", added_delay_p50_s=None, added_delay_p99_s=None),
+    ]
+    for outage in outages:
+        append_line(folder, OUTAGES_FILE, outage_line(outage))
+    assert list(read_outages(folder, reports.append)) == outages
+    assert reports == []
 
 
 def test_what_an_older_version_wrote_more_is_passed_over(folder: Path) -> None:

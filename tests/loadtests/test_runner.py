@@ -132,6 +132,8 @@ def test_run_json_says_what_the_numbers_depend_on(finished: tuple[Path, str, int
     facts = run.blocks[0].arms["session_redis"]
     assert (facts.store_bytes_per_login or 0) > 50
     assert facts.law.bound_s == 0
+    assert (facts.needs_store, facts.key_kind) == (True, "secret")
+    assert run.blocks[0].arms["jwt_hs256"].needs_store is False
     assert run.blocks[0].arms["jwt_hs256"].law.bound_s == 900
     assert run.blocks[0].arms["jwt_hs256"].store_bytes_per_login is None
 

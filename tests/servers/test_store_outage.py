@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
-from typing import Literal, NamedTuple
 
 import pytest
 
@@ -23,36 +22,36 @@ from tests.servers.outages import (
 )
 from tests.servers.processes import ADMIN_SECRET, Minted, Replica, bearer, eventually
 
-
-class Declared(NamedTuple):
-    """`down`: requests while the store is away. `survivors`, `newcomers`: what becomes, once an
-    empty store is back, of logins that only the lost one knew."""
-
-    down: Literal["at_once", "within_law", "serves"]
-    survivors: Literal["refuse", "serve"] = "refuse"
-    newcomers: Literal["refuse", "serve"] = "refuse"
-
-
-DECLARED = {
-    "session_redis": Declared("at_once"),
-    "session_redis_batched": Declared("at_once"),
-    "session_nearcache": Declared("within_law"),
-    "session_tracking": Declared("within_law"),
-    "jwt_denylist_redis": Declared("at_once"),
-    "jwt_denylist_push": Declared("within_law"),
-    "jwt_epoch": Declared("within_law"),
-    # It cannot tell that a store was lost.
-    "jwt_denylist_pubsub": Declared("serves", survivors="serve", newcomers="serve"),
-    # An access token asks nobody; its refresh token is lost with the store.
-    "jwt_refresh": Declared("serves", survivors="serve", newcomers="serve"),
-}
 # Tokens may outlive a kick, by their law.
 KICK_WAITS_FOR_EXPIRY = {"jwt_refresh", "jwt_denylist_pubsub"}
 STORED = [name for name in available() if load(name).needs_store]
 
 
-def test_every_stored_strategy_declares_what_an_outage_does() -> None:
-    assert sorted(DECLARED) == STORED
+@pytest.mark.parametrize("name", available())
+def test_whoever_has_a_store_declares_what_its_outage_does(name: str) -> None:
+    spec = load(name)
+    law = spec.law(spec.options_type())
+    assert (law.down == "unaffected") == (not spec.needs_store)
+    # Whoever listens says what silence does; nobody else is touched by it.
+    assert (law.unheard == "unaffected") == (law.hears_by is None)
+    assert law.survivors == "refuse" or law.down in ("serves", "unaffected")
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "down", "survivors"),
+    [
+        ("jwt_denylist_redis", {"on_store_down": "accept"}, "serves", "refuse"),
+        ("jwt_denylist_redis", {"on_store_loss": "accept"}, "at_once", "serve"),
+        ("jwt_denylist_push", {"on_store_loss": "accept"}, "within_law", "serve"),
+        ("jwt_epoch", {"on_store_loss": "accept"}, "within_law", "serve"),
+    ],
+)
+def test_settings_that_change_what_an_outage_does(
+    name: str, options: dict[str, str], down: str, survivors: str
+) -> None:
+    spec = load(name)
+    law = spec.law(spec.options_type(**options))
+    assert (law.down, law.survivors) == (down, survivors)
 
 
 @pytest.fixture(scope="module", params=STORED)
@@ -76,7 +75,7 @@ def mint(outage: Outage, count: int, first_user: int) -> list[Minted]:
 def assert_as_declared(outage: Outage, pool: list[Minted], *, is_silent: bool) -> None:
     """What is said, from the beginning of an outage on, to credentials that were warm."""
     began_s = time.monotonic()
-    down = DECLARED[outage.strategy].down
+    down = outage.law["down"]
     both = outage.both
     if down == "within_law":
         at_first = {answer.status for answer in ask_together(profiles(both, pool[0]))}
@@ -167,7 +166,7 @@ def test_a_kick_right_after_a_reset_keeps_the_law(outage: Outage) -> None:
 
 
 def test_a_store_that_dies_and_is_lost(outage: Outage) -> None:
-    declared = DECLARED[outage.strategy]
+    survivors = outage.law["survivors"]
     pool = mint(outage, 4, first_user=500)
     kicked = mint(outage, 1, first_user=600)[0]
     headers = bearer(ADMIN_SECRET)
@@ -176,11 +175,11 @@ def test_a_store_that_dies_and_is_lost(outage: Outage) -> None:
     assert_as_declared(outage, pool, is_silent=False)
     outage.start_empty()
     for replica in outage.both:
-        assert_old_logins(replica, declared.survivors, pool[3], kicked)
+        assert_old_logins(replica, survivors, pool[3], kicked)
     again = outage.both[0].mint(1, first_user=700)
     assert_works(outage, again)
     with outage.newcomer() as newcomer:
-        assert_old_logins(newcomer, declared.newcomers, pool[3], kicked)
+        assert_old_logins(newcomer, survivors, pool[3], kicked)
         eventually(partial(_is_known, newcomer, again[0]))
 
 
