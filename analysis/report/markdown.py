@@ -29,10 +29,7 @@ def _lines(content: Content) -> Iterator[str]:
     yield from (content.placement, "", *bullets(content.remarks), "")
     if content.gates is not None:
         yield from ("## Gates", "", *table_lines(content.gates))
-    if content.frontier is not None:
-        yield from ("## Frontier", "", content.frontier.sentence, "")
-        yield from table_lines(content.frontier.table)
-        yield from (*bullets(content.frontier.remarks), "")
+    yield from _frontier(content)
     yield from ("## Arms", "", *table_lines(content.arms))
     if content.key_results is not None:
         yield from ("## Results", "", INTERVALS, "", *table_lines(content.key_results))
@@ -76,6 +73,15 @@ def _escaped(cell: str) -> str:
 
 def bullets(lines: Iterable[str]) -> Iterator[str]:
     return (f"- {line}" for line in lines)
+
+
+def _frontier(content: Content) -> Iterator[str]:
+    if content.frontier is None:
+        return
+    yield from ("## Frontier", "", content.frontier.sentence, "")
+    yield from table_lines(content.frontier.table)
+    if content.frontier.remarks:
+        yield from (*bullets(content.frontier.remarks), "")
 
 
 def _picture(picture: Picture) -> Iterator[str]:
