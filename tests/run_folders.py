@@ -90,10 +90,17 @@ def trials_of(experiment: Experiment, seed: int = 1) -> Iterator[RevocationRecor
     for block in range(experiment.blocks):
         for phase in experiment.phases:
             for arm in experiment.arms:
-                for trial in range(phase.rounds * phase.trials.per_slice if phase.trials else 0):
+                for trial in range(_trials_a_block(experiment, phase)):
                     left_s = draw.uniform(0.4, 0.9) * (phase.trials or TRIALS).ttl_s
                     for replica in range(arm.replicas):
                         yield _seen(block, phase, arm, trial, replica, left_s, draw)
+
+
+def _trials_a_block(experiment: Experiment, phase: Phase) -> int:
+    if phase.trials is None:
+        return 0
+    slices = experiment.blocks * phase.rounds
+    return phase.rounds * phase.trials.at_most_in_a_slice(slices)
 
 
 def write_run_folder(

@@ -132,8 +132,10 @@ def _stay(summary: Summary, result: Result) -> str:
         return f"as long as was watched ({result.arm}: {result.reason})"
     if result.value is None:
         return f"an unknown time ({result.arm}: {result.reason})"
-    if phase.trials and result.value <= phase.trials.probe_every_s:
-        return f"at most {plain_seconds(phase.trials.probe_every_s)}, the resolution ({result.arm})"
+    if phase.trials and result.value <= phase.trials.spacing_s(None):
+        return (
+            f"at most {plain_seconds(phase.trials.spacing_s(None))}, the resolution ({result.arm})"
+        )
     lived = f", tokens living {plain_seconds(phase.trials.ttl_s)} here" if phase.trials else ""
     aside = lived if _ends_by_expiry(summary, result.arm) else ""
     return f"at most {seconds(result.value)} ({result.arm}{aside})"

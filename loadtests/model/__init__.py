@@ -27,7 +27,6 @@ from loadtests.model.experiment import (
     PlannedSlice,
     Precision,
     Setting,
-    Trials,
 )
 from loadtests.model.records import (
     SCHEMA,
@@ -36,6 +35,7 @@ from loadtests.model.records import (
     CpuSeconds,
     EndpointRecord,
     RevocationRecord,
+    RevokeKind,
     RevokeOutcome,
     SliceRecord,
     WireBytes,
@@ -54,10 +54,12 @@ from loadtests.model.run import (
     Severity,
     StoreInfo,
 )
+from loadtests.model.trials import LEAST_SPACING_S, Trials
 
 __all__ = [
     "CALIBRATION_SCHEMA",
     "CONTROL_SUFFIX",
+    "LEAST_SPACING_S",
     "SCHEMA",
     "AddedDelay",
     "Arm",
@@ -88,6 +90,7 @@ __all__ = [
     "PlannedSlice",
     "Precision",
     "RevocationRecord",
+    "RevokeKind",
     "RevokeOutcome",
     "RunRecord",
     "RunStatus",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from loadtests.model.trials import Trials
 from loadtests.search import Search
 
 LoadModel = Literal["closed", "constant", "poisson"]
@@ -52,25 +53,11 @@ class Arm:
 
 
 @dataclass(frozen=True, slots=True)
-class Trials:
-    """How a `revocation` phase tries the law, in each slice of an arm.
-
-    `background_fraction` is the share of the arm's measured capacity that browses meanwhile;
-    `ttl_s` is the life of the victims' credentials.
-    """
-
-    per_slice: int
-    concurrent: int
-    probe_every_s: float
-    ttl_s: int
-    background_fraction: float
-
-
-@dataclass(frozen=True, slots=True)
 class Phase:
     """A part with one purpose: some rounds of one slice an arm, in `slo` phases of one probe.
 
     `store_delay_s` is added to each round trip between servers and store; None: not asked for.
+    `arms` names those that take part; empty: all.
     """
 
     name: str
@@ -83,6 +70,7 @@ class Phase:
     trials: Trials | None = None
     search: Search | None = None
     store_delay_s: float | None = None
+    arms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +121,9 @@ class Experiment:
     def has_distances(self) -> bool:
         """Whether any phase asks for a distance to the store, so that all are reached that way."""
         return any(phase.store_delay_s is not None for phase in self.phases)
+
+    def arms_in(self, phase: Phase) -> tuple[Arm, ...]:
+        return tuple(arm for arm in self.arms if not phase.arms or arm.name in phase.arms)
 
     def headline_pair(self) -> tuple[str, str] | None:
         """The pair that answers the question: the reference and its first rival. The arm that

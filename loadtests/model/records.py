@@ -13,6 +13,8 @@ from loadtests.model.experiment import Load
 SCHEMA = 1
 
 RevokeOutcome = Literal["ok", "refused", "indeterminate"]
+# A kick ends every login of a user, a logout one, a change of role none.
+RevokeKind = Literal["kick", "logout", "role"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +140,20 @@ class RevocationRecord:
     """A line of revocations.jsonl: one trial as one replica saw it.
 
     `lag_high_s` null: it never refused; `effective_within_s`: the server's promise, null: never.
+    Of a change of role "accepted" is the old role and "refused" the new one, or a 401.
+
+    `reaccepted` counts acceptances sent after a refusal had been heard, `requests_at_risk` the
+    probes between the acknowledgement and the first lasting refusal. `probe_every_s` was asked,
+    `spacing_p99_s` was achieved, and `wide_gaps` of the gaps between probes were over twice what
+    was asked. `watched_s` is from the acknowledgement to the last probe, `ttl_s` the life of the
+    victim's credential (null: it never expires). `load_fraction` is what was offered, probes
+    included, as a share of the arm's capacity in this block; `load_asked` what was asked for.
     """
 
     block: int
     trial: int
     arm: str
-    how: Literal["kick", "logout"]
+    how: RevokeKind
     via_replica: int
     replica: int
     revoke: RevokeOutcome
@@ -159,6 +169,13 @@ class RevocationRecord:
     reaccepted: int
     load_fraction: float
     phase: str = "revocation"
+    probe_every_s: float | None = None
+    spacing_p99_s: float | None = None
+    wide_gaps: int = 0
+    requests_at_risk: int = 0
+    watched_s: float | None = None
+    ttl_s: float | None = None
+    load_asked: float | None = None
     schema: int = SCHEMA
 
     @property

@@ -48,11 +48,16 @@ class LawRecord:
 
 @dataclass(frozen=True, slots=True)
 class ArmFacts:
-    """What a block learnt of an arm before measuring; `impossible` says why it was left out."""
+    """What a block learnt of an arm before measuring; `impossible` says why it was left out.
+
+    `fixed_roles` says why roles cannot be changed, where a phase of trials wanted to; null: they
+    can, or nobody asked.
+    """
 
     law: LawRecord
     store_bytes_per_login: float | None
     impossible: str | None = None
+    fixed_roles: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

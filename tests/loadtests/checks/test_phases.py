@@ -28,7 +28,7 @@ CAPACITY = a_phase("capacity")
 LATENCY = a_phase("latency-1000")
 LOGIN = a_phase("login")
 REVOCATION = a_phase("revocation")
-PER_SLICE = REVOCATION.trials.per_slice if REVOCATION.trials else 0
+PER_SLICE = 2
 
 
 def a_busy(**changes: Any) -> SliceRecord:
