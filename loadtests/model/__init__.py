@@ -54,13 +54,14 @@ from loadtests.model.run import (
     Severity,
     StoreInfo,
 )
-from loadtests.model.trials import LEAST_SPACING_S, Trials
+from loadtests.model.trials import LEAST_SPACING_S, SOON_S, Trials
 
 __all__ = [
     "CALIBRATION_SCHEMA",
     "CONTROL_SUFFIX",
     "LEAST_SPACING_S",
     "SCHEMA",
+    "SOON_S",
     "AddedDelay",
     "Arm",
     "ArmFacts",
