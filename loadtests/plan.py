@@ -24,8 +24,8 @@ SLICE_FIXED_S = 0.06
 WORKERS_SLICE_S = 0.06
 # Of a revocation trial besides its probes: minting and revoking.
 TRIAL_FIXED_S = 0.01
-# What four replicas on one core take of the dearer strategies, for how many trials overlap.
-USUAL_CAPACITY_RPS = 6_000.0
+# What servers on one core take of most strategies, for how many trials overlap.
+USUAL_CAPACITY_RPS = 8_000.0
 
 
 def plan_block(experiment: Experiment, block: int) -> list[PlannedSlice]:

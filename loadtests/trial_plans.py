@@ -11,6 +11,8 @@ from loadtests.model import SOON_S, Experiment, Phase, PlannedSlice, RevokeKind,
 
 # The revoke comes at a random moment, so that trials do not beat in time with the token's seconds.
 EARLIEST_REVOKE_S, REVOKE_WITHIN_S = 0.02, 0.1
+# Up to this bound, an entry's age is not worth the time it takes to spread revokes over it.
+YOUNG_S = 0.5
 # So many refusals in a row end a trial; where probes are sparse fewer, so that it does not drag.
 REFUSALS_TO_STOP, LEAST_REFUSALS_TO_STOP = 20, 5
 REFUSED_FOR_S = 0.1
@@ -58,7 +60,7 @@ def refusals_to_stop(probe_every_s: float) -> int:
 def revoke_within_s(bound_s: float | None, ttl_s: float) -> float:
     """Where a law holds soon its time may be a cache's: the revoke comes at any age of an entry,
     as far as the credential would outlive the law. A token's life may be a second less."""
-    if not bound_s or bound_s > SOON_S:
+    if bound_s is None or not YOUNG_S < bound_s <= SOON_S:
         return REVOKE_WITHIN_S
     return max(REVOKE_WITHIN_S, min(bound_s, ttl_s - 1.0 - bound_s))
 

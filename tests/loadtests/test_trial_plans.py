@@ -141,7 +141,7 @@ def test_kinds_alternate_and_every_replica_gets_its_turn(
 
 @pytest.mark.parametrize(
     ("bound_s", "ttl_s", "within_s"),
-    [(None, 3, REVOKE_WITHIN_S), (0.0, 3, REVOKE_WITHIN_S), (1.0, 3, 1.0), (1.0, 9, 1.0),
+    [(None, 3, REVOKE_WITHIN_S), (0.0, 3, REVOKE_WITHIN_S), (1.0, 3, 1.0), (1.0, 9, 1.0), (0.5, 3, REVOKE_WITHIN_S),
      (1.5, 3, 0.5), (2.0, 2, REVOKE_WITHIN_S), (900.0, 900, REVOKE_WITHIN_S)],
 )  # fmt: skip
 def test_the_revoke_comes_at_any_age_of_what_may_be_cached(
