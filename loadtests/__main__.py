@@ -11,9 +11,10 @@ from rich.console import Console
 from rich.table import Table
 
 from loadtests import experiment, plan, run_store, runner, ui
-from loadtests.model import ConfigurationError
+from loadtests.model import ConfigurationError, Experiment
 from loadtests.progress import make_progress
 from loadtests.server_flags import ExperimentError
+from loadtests.target import describe, law_bounds_s
 
 RESULTS = Path(__file__).parent.parent / "results"
 EXIT_VALID, EXIT_FAILURE, EXIT_CONFIGURATION, EXIT_INVALID = 0, 1, 2, 3
@@ -65,7 +66,8 @@ def _said(outcome: runner.Outcome) -> int:
 
 
 def _plan(arguments: argparse.Namespace, console: Console) -> int:
-    chosen = experiment.read(experiment.find(arguments.experiment))
+    path = experiment.find(arguments.experiment)
+    chosen = experiment.read(path)
     console.print(f"{chosen.name}: {chosen.question}", highlight=False)
     table = Table("block", "phase", "round", "order of arms")
     for block in range(chosen.blocks):
@@ -79,8 +81,19 @@ def _plan(arguments: argparse.Namespace, console: Console) -> int:
     each = ", ".join(f"{phase} {count}" for phase, count in counts.items())
     at_most = " at most" if any(phase.search for phase in chosen.phases) else ""
     console.print(f"slices a block{at_most}: {each}", highlight=False)
-    console.print(f"about {plan.predicted_s(chosen) / 60:.1f} minutes", highlight=False)
+    console.print(f"about {_predicted_s(path, chosen) / 60:.1f} minutes", highlight=False)
     return EXIT_VALID
+
+
+def _predicted_s(path: Path, chosen: Experiment) -> float:
+    """Trials wait for as long as laws allow, and those only the servers' package can tell."""
+    if not any(phase.trials for phase in chosen.phases):
+        return plan.predicted_s(chosen)
+    try:
+        facts = {arm.name: describe(arm, chosen.server) for arm in chosen.arms}
+    except ExperimentError as error:
+        raise ConfigurationError(f"{path}: {error}") from None
+    return plan.predicted_s(chosen, law_bounds_s(facts))
 
 
 def _list(_arguments: argparse.Namespace, console: Console) -> int:

@@ -22,7 +22,14 @@ from loadtests.model import (
 from loadtests.placement import pin, usable_cpus
 from loadtests.plan import plan_block, predicted_s
 from loadtests.server_flags import ExperimentError
-from loadtests.target import RunningArm, RunSecrets, StrategyFacts, running_arms
+from loadtests.target import (
+    RunningArm,
+    RunSecrets,
+    StrategyFacts,
+    law_bounds_s,
+    running_arms,
+)
+from loadtests.trial_plans import spare_user
 
 # A block that takes this much longer than predicted hangs.
 DEADLINE_FACTOR = 4.0
@@ -63,7 +70,7 @@ def measure_block(
     `on_ready` is told what was learnt before the first slice.
     """
     experiment = plan.experiment
-    predicted_block_s = predicted_s(experiment) / experiment.blocks
+    predicted_block_s = predicted_s(experiment, law_bounds_s(plan.facts)) / experiment.blocks
     with (
         start_generator(experiment.pool_users, experiment.generators) as generator,
         running_arms(
@@ -95,9 +102,9 @@ def measure_block(
 
 
 def _server_settings(experiment: Experiment) -> dict[str, Setting]:
-    """What the experiment asks for, with users enough for the population and every victim."""
-    victims = [p.rounds * p.trials.per_slice for p in experiment.phases if p.trials is not None]
-    return {**experiment.server, "users": experiment.population + sum(victims)}
+    """What the experiment asks for, with users enough for the population, every victim and
+    a spare one."""
+    return {**experiment.server, "users": spare_user(experiment) + 1}
 
 
 def ready(
@@ -116,14 +123,18 @@ def ready(
         except verify.DoesNotFitError as why:
             facts[name] = replace(known, impossible=str(why))
             continue
-        facts[name] = replace(known, store_bytes_per_login=bytes_per_login)
+        facts[name] = replace(
+            known,
+            store_bytes_per_login=bytes_per_login,
+            fixed_roles=_fixed_roles(plan, running),
+        )
         verify.check_life(name, minted.shortest_life_s, predicted_block_s)
         sample = minted.credentials[:SAMPLE]
         for replica in running.replicas:
             verify.check_replica(
                 replica.name, replica.address, running.arm.carrier, cookie_name, sample
             )
-        targets.append(_target(running, cookie_name, minted))
+        targets.append(_target(running, cookie_name, minted, facts[name]))
     return tuple(targets), facts
 
 
@@ -151,7 +162,17 @@ def _used_memory_bytes(running: RunningArm) -> int | None:
     return running.store.used_memory_bytes() if running.store else None
 
 
-def _target(running: RunningArm, cookie_name: str, minted: verify.Minted) -> ArmTarget:
+def _fixed_roles(plan: BlockPlan, running: RunningArm) -> str | None:
+    """Why no role can be changed, asked only where trials would."""
+    if not any(phase.trials for phase in plan.experiment.phases):
+        return None
+    user = spare_user(plan.experiment)
+    return verify.fixed_roles(running.replicas[0].address, user, plan.secrets.admin_secret)
+
+
+def _target(
+    running: RunningArm, cookie_name: str, minted: verify.Minted, facts: ArmFacts
+) -> ArmTarget:
     return ArmTarget(
         arm=running.arm.name,
         carrier=running.arm.carrier,
@@ -163,6 +184,8 @@ def _target(running: RunningArm, cookie_name: str, minted: verify.Minted) -> Arm
         state_bytes=running.arm.state_bytes,
         proxy_pid=running.proxy.pid if running.proxy else None,
         proxy_control_port=running.proxy.control_port if running.proxy else None,
+        law_bound_s=facts.law.bound_s,
+        changes_roles=facts.fixed_roles is None,
     )
 
 

@@ -19,6 +19,7 @@ def check_whole(path: Path, experiment: Experiment, control: str | None) -> None
     """Raises ConfigurationError, one line, naming the key to change and what is allowed."""
     _check_names(path, experiment, control)
     _check_phases(path, experiment)
+    _check_takers(path, experiment)
     _check_searches(path, experiment)
     _check_servers(path, experiment)
 
@@ -46,13 +47,25 @@ def _check_phases(path: Path, experiment: Experiment) -> None:
             f"{path}: generators = {experiment.generators}; allowed: at most "
             f"{experiment.pool_users} (pool_users), so that each has a user"
         )
-    measured = False
+
+
+def _check_takers(path: Path, experiment: Experiment) -> None:
+    """Which arms take part in a phase, and whether their capacity is known where it must be."""
+    known = [arm.name for arm in experiment.arms]
+    measured = set[str]()
     for phase in experiment.phases:
-        measured = measured or phase.kind == "capacity"
-        if phase.trials is not None and phase.trials.background_fraction and not measured:
+        unknown = [name for name in phase.arms if name not in known]
+        if unknown:
+            raise ConfigurationError(
+                f"{path}: phases.{phase.name}.arms: {unknown[0]!r}; allowed: {', '.join(known)}"
+            )
+        takers = {arm.name for arm in experiment.arms_in(phase)}
+        measured |= takers if phase.kind == "capacity" else set()
+        if phase.trials is not None and phase.trials.background_fraction and takers - measured:
             raise ConfigurationError(
                 f"{path}: phases.{phase.name}.trials.background_fraction = "
-                f"{phase.trials.background_fraction}; allowed: 0, or after a `capacity` phase"
+                f"{phase.trials.background_fraction}; allowed: 0, or after a `capacity` phase of "
+                "the same arms"
             )
 
 

@@ -8,7 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from loadtests import checks, run_store
-from loadtests.model import Finding, RevocationRecord, RunRecord, SliceRecord
+from loadtests.model import (
+    Experiment,
+    Finding,
+    LawRecord,
+    Phase,
+    RevocationRecord,
+    RunRecord,
+    SliceRecord,
+)
+from loadtests.trial_plans import slices_of
 
 
 def findings_of(folder: Path, run: RunRecord) -> Iterator[Finding]:
@@ -16,7 +25,8 @@ def findings_of(folder: Path, run: RunRecord) -> Iterator[Finding]:
     yield from checks.run_findings(run)
     for phase in run.experiment.phases:
         by_arm = {
-            arm.name: list(slices[phase.name, arm.name].values()) for arm in run.experiment.arms
+            arm.name: list(slices[phase.name, arm.name].values())
+            for arm in run.experiment.arms_in(phase)
         }
         yield from checks.disturbance_findings(phase, by_arm, os.cpu_count() or 1)
         yield from checks.clock_findings(phase, by_arm)
@@ -27,13 +37,26 @@ def findings_of(folder: Path, run: RunRecord) -> Iterator[Finding]:
             yield from checks.calibration_findings(
                 phase, arm, measured, run.calibration, max(1, len(run.placement.generator_cpus))
             )
-            tried = trials[phase.name, arm]
-            yield from checks.revocation_findings(phase, arm, tried, measured)
+            tried, law = trials[phase.name, arm], _law(run, arm)
+            each = _trials_in_a_slice(run.experiment, phase, law)
+            yield from checks.revocation_findings(phase, arm, tried, measured, law, each)
     for arm in (each.name for each in run.experiment.arms):
         by_phase = {
             phase.name: list(slices[phase.name, arm].values()) for phase in run.experiment.phases
         }
         yield from checks.distance_findings(run.experiment, arm, by_phase)
+
+
+def _law(run: RunRecord, arm: str) -> LawRecord | None:
+    """As the last block learnt it; settings do not change between blocks."""
+    told = (block.arms[arm].law for block in reversed(run.blocks) if arm in block.arms)
+    return next(told, None)
+
+
+def _trials_in_a_slice(experiment: Experiment, phase: Phase, law: LawRecord | None) -> int:
+    if phase.trials is None or law is None:
+        return 0
+    return phase.trials.in_a_slice(law.bound_s, slices_of(experiment, phase))
 
 
 def _slices(folder: Path) -> dict[tuple[str, str], dict[tuple[int, int], SliceRecord]]:

@@ -57,6 +57,11 @@ class Requests:
         endpoint = Endpoint("POST", f"/admin/users/{user_id}/revoke")
         return self._whole(endpoint, f"Authorization: Bearer {admin_secret}\r\n", "")
 
+    def role(self, user_id: str, role: str, admin_secret: str) -> bytes:
+        endpoint = Endpoint("PUT", f"/admin/users/{user_id}/role")
+        body = json.dumps({"role": role})
+        return self._whole(endpoint, f"Authorization: Bearer {admin_secret}\r\n", body)
+
     def mint(self, count: int, ttl_s: int, first_user: int, admin_secret: str) -> bytes:
         body = json.dumps({"count": count, "ttl_s": ttl_s, "first_user": first_user})
         endpoint = Endpoint("POST", "/admin/credentials")

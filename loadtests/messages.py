@@ -55,6 +55,8 @@ class ArmTarget:
     A store has a pid where it is a process of this run, else a URL; neither: no store. Users
     keep the state of their logins at `state_bytes`, where it is given. Where a proxy stands
     before the store it has a pid, and a port at which it is told how far the store is.
+    `law_bound_s` is its law's (None: none, or not known); `changes_roles`: trials may change a
+    victim's role.
     """
 
     arm: str
@@ -67,6 +69,8 @@ class ArmTarget:
     state_bytes: int | None = None
     proxy_pid: int | None = None
     proxy_control_port: int | None = None
+    law_bound_s: float | None = None
+    changes_roles: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from loadtests import scenarios
 from loadtests.model import Load, LoadModel, Phase, PhaseKind, Trials
@@ -15,6 +15,15 @@ Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 # Servers give up on a store after 250 ms unless told otherwise.
 MOST_STORE_DELAY_MS = 200.0
+
+
+def _unless_auto(value: object) -> object:
+    if isinstance(value, str) and value != "auto":
+        raise ValueError("allowed: a number above 0, or 'auto'")
+    return None if value == "auto" else value
+
+
+Auto = BeforeValidator(_unless_auto)
 
 
 class Table(BaseModel):
@@ -30,11 +39,11 @@ class GateTable(Table):
 
 
 class TrialsTable(Table):
-    """`trials` of a `revocation` phase."""
+    """`trials` of a `revocation` phase; `auto`: the law of each arm decides."""
 
-    per_slice: Count
-    concurrent: Count = 1
-    probe_every_s: Positive = 0.002
+    per_slice: Annotated[Count | None, Auto] = None
+    concurrent: Annotated[Count | None, Auto] = None
+    probe_every_s: Annotated[Positive | None, Auto] = None
     # Tokens expire on whole seconds: a life of 1 s could end before its victim is revoked.
     ttl_s: Annotated[int, Field(ge=2)] = 2
     background_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.3
@@ -84,6 +93,7 @@ class PhaseTable(Table):
     name: Name
     kind: PhaseKind
     scenario: str
+    arms: Annotated[list[str], Field(min_length=1)] | None = None
     load: LoadTable | None = None
     rounds: Count
     slice_s: Positive = 0.9
@@ -155,4 +165,5 @@ class PhaseTable(Table):
             trials=self.trials.to_model() if self.trials else None,
             search=self.search.to_model() if self.search else None,
             store_delay_s=None if self.store_delay_ms is None else self.store_delay_ms / 1e3,
+            arms=tuple(self.arms or ()),
         )

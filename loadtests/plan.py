@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections.abc import Mapping
 
-from loadtests.model import Experiment, Phase, PlannedSlice
+from loadtests.model import SOON_S, Arm, Experiment, Phase, PlannedSlice, Trials
+from loadtests.trial_plans import (
+    EARLIEST_REVOKE_S,
+    refusals_to_stop,
+    revoke_within_s,
+    sizes_of,
+    slices_of,
+)
 
 # What a block costs besides its slices, measured on two cores: starting replicas and stores,
 # verifying, minting, loading the generator, ending everything. Only the prediction uses them.
@@ -14,6 +22,10 @@ BLOCK_PER_REPLICA_S = 0.3
 SLICE_FIXED_S = 0.06
 # What messages between several generator processes add to a slice.
 WORKERS_SLICE_S = 0.06
+# Of a revocation trial besides its probes: minting and revoking.
+TRIAL_FIXED_S = 0.01
+# What servers on one core take of most strategies, for how many trials overlap.
+USUAL_CAPACITY_RPS = 8_000.0
 
 
 def plan_block(experiment: Experiment, block: int) -> list[PlannedSlice]:
@@ -34,11 +46,16 @@ def plan_block(experiment: Experiment, block: int) -> list[PlannedSlice]:
     ]
 
 
-def predicted_s(experiment: Experiment) -> float:
-    """About how long the whole run takes, in seconds."""
+def predicted_s(
+    experiment: Experiment, law_bounds_s: Mapping[str, float | None] | None = None
+) -> float:
+    """About how long the whole run takes, in seconds. `law_bounds_s` by arm says how long its
+    trials wait; without it they are taken to wait for most of their credentials' lives."""
     replicas = sum(arm.replicas for arm in experiment.arms)
     slices_s = sum(
-        _rounds(phase) * len(experiment.arms) * _slice_s(phase) for phase in experiment.phases
+        _rounds(phase) * _slice_s(experiment, phase, arm, law_bounds_s)
+        for phase in experiment.phases
+        for arm in experiment.arms_in(phase)
     )
     if experiment.generators > 1:
         slices_s += WORKERS_SLICE_S * expected_slices(experiment) / experiment.blocks
@@ -49,26 +66,51 @@ def predicted_s(experiment: Experiment) -> float:
 
 def expected_slices(experiment: Experiment) -> int:
     """About how many slices the whole run walks: searches mostly end before their last round."""
-    rounds = sum(_rounds(phase) for phase in experiment.phases)
-    return experiment.blocks * rounds * len(experiment.arms)
+    slices = sum(_rounds(phase) * len(experiment.arms_in(phase)) for phase in experiment.phases)
+    return experiment.blocks * slices
 
 
 def _rounds(phase: Phase) -> int:
     return min(phase.rounds, phase.search.usual_probes) if phase.search else phase.rounds
 
 
-def _slice_s(phase: Phase) -> float:
+def _slice_s(
+    experiment: Experiment,
+    phase: Phase,
+    arm: Arm,
+    law_bounds_s: Mapping[str, float | None] | None,
+) -> float:
     if phase.trials is None:
         return phase.guard_s + phase.slice_s + SLICE_FIXED_S
-    turns = -(-phase.trials.per_slice // phase.trials.concurrent)
-    # A strategy that revokes at once ends its trials early; one that waits for expiry does not.
-    return turns * phase.trials.ttl_s * 0.7
+    unknown_s = 0.7 * phase.trials.ttl_s
+    bound_s = unknown_s if law_bounds_s is None else law_bounds_s[arm.name]
+    return _trials_s(phase.trials, arm, slices_of(experiment, phase), bound_s)
+
+
+def _trials_s(trials: Trials, arm: Arm, slices: int, bound_s: float | None) -> float:
+    """Where a law allows a short time a revoke is announced at once, or seen when a cache's entry
+    ends: a quarter of it in the mean, and all of it for the last look. Where the time is long, or
+    there is no law, each trial waits for expiry."""
+    sizes = sizes_of(
+        trials,
+        bound_s,
+        replicas=arm.replicas,
+        slices=slices,
+        capacity_rps=USUAL_CAPACITY_RPS,
+    )
+    turns = -(-sizes.trials // sizes.at_once)
+    lives_s = float(trials.ttl_s) if bound_s is None else min(bound_s, trials.ttl_s)
+    is_soon = bound_s is not None and bound_s <= SOON_S
+    before_s = TRIAL_FIXED_S + EARLIEST_REVOKE_S + revoke_within_s(bound_s, trials.ttl_s) / 2
+    refused_s = refusals_to_stop(sizes.probe_every_s) * sizes.probe_every_s
+    waits_s = lives_s / 4 if is_soon else lives_s
+    return turns * (before_s + waits_s + refused_s) + (lives_s if is_soon else 0.0)
 
 
 def _orders(experiment: Experiment, block: int, phase: Phase) -> list[list[str]]:
-    names = [arm.name for arm in experiment.arms]
+    names = [arm.name for arm in experiment.arms_in(phase)]
     orders: list[list[str]] = []
-    while len(orders) < phase.rounds:
+    while names and len(orders) < phase.rounds:
         turn = len(orders)
         dice = random.Random(_seed(experiment, block, phase.name, turn, "order"))  # noqa: S311
         first = dice.sample(names, len(names))

@@ -56,10 +56,19 @@ class RunSecrets:
 
 @dataclass(frozen=True, slots=True)
 class StrategyFacts:
-    """What a strategy says of itself, and of its settings, before any server of it runs."""
+    """What a strategy says of itself, and of its settings, before any server of it runs.
+
+    `law_bound_s` None: what is revoked stays good for ever.
+    """
 
     needs_store: bool
     key_kind: str = "secret"
+    law_bound_s: float | None = None
+
+
+def law_bounds_s(facts: Mapping[str, StrategyFacts]) -> dict[str, float | None]:
+    """By arm."""
+    return {name: each.law_bound_s for name, each in facts.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +135,11 @@ def describe(arm: Arm, server_settings: Mapping[str, Setting]) -> StrategyFacts:
         why = asked.stderr.strip().splitlines()[-1:] or ["cannot be described"]
         raise server_flags.refusal(why[0], arm, server_settings)
     told = json.loads(asked.stdout)
-    return StrategyFacts(needs_store=bool(told["needs_store"]), key_kind=str(told["key_kind"]))
+    return StrategyFacts(
+        needs_store=bool(told["needs_store"]),
+        key_kind=str(told["key_kind"]),
+        law_bound_s=told["law"]["bound_s"],
+    )
 
 
 @contextmanager

@@ -31,6 +31,23 @@ class Minted:
     shortest_life_s: float | None
 
 
+def fixed_roles(address: ReplicaAddress, user: int, admin_secret: str) -> str | None:
+    """Why a role cannot be changed, in the server's words; None: that of user number `user` was,
+    and theirs can be. Raises MeasurementError when the server refuses for another reason."""
+    (minted,) = mint(address, 1, admin_secret, first_user=user).credentials
+    answer = requests.put(
+        f"{address.origin}/admin/users/{minted.user_id}/role",
+        json={"role": "checked"},
+        headers={"Authorization": f"Bearer {admin_secret}"},
+        timeout=TIMEOUT_S,
+    )
+    if answer.status_code == 409:
+        return str(answer.json()["message"])
+    if answer.status_code not in (200, 202):
+        raise MeasurementError(f"{address.origin}: a change of role answered {answer.status_code}")
+    return None
+
+
 class DoesNotFitError(Exception):
     """The state asked for does not fit the server or the credential; the text is the server's."""
 

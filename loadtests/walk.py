@@ -11,6 +11,7 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import groupby
 
@@ -25,6 +26,7 @@ from loadtests.meters import Meters, Reading, Spent
 from loadtests.model import Load, Phase, PlannedSlice, SliceRecord, WorkerShare
 from loadtests.placement import worker_cpu
 from loadtests.probing import Searches, await_end
+from loadtests.trial_plans import longest_s, sizes_of, slices_of
 from loadtests.trials import run_trials
 
 _NS_PER_S = 1_000_000_000
@@ -132,26 +134,39 @@ class Walk:
 
     def _with_trials(self, planned: PlannedSlice, phase: Phase, attempt: int) -> SliceRecord:
         assert phase.trials is not None
-        load = Load("poisson", rate_rps=self._background_rps(planned.arm, phase))
+        target, capacity_rps = self._order.target(planned.arm), self._mean_capacity_rps(planned.arm)
+        sizes = sizes_of(
+            phase.trials,
+            target.law_bound_s,
+            replicas=len(target.replicas),
+            slices=slices_of(self._experiment, phase),
+            capacity_rps=capacity_rps,
+        )
+        load = Load("poisson", rate_rps=sizes.background_rps)
         start_ns = time.monotonic_ns() + self._crew.lead_ns
-        horizon_ns = start_ns + int(_longest_s(phase) * _NS_PER_S)
+        horizon_ns = start_ns + int(longest_s(sizes, phase.trials.ttl_s) * _NS_PER_S)
         part = Part(planned, attempt, "browse", load, start_ns, start_ns, horizon_ns)
         self._crew.begin(part)
         before = self._meters[planned.arm].read()
-        lines = list(run_trials(self._order, planned, phase.trials))
+        lines = run_trials(self._order, planned, phase.trials, sizes)
         end_ns = time.monotonic_ns()
         self._crew.end(end_ns, give_up=False)
         after = self._meters[planned.arm].read()
         played = self._crew.sum_up(start_ns, end_ns)
+        record = self._record(part, played, before, after, end_ns)
         # Not before: without the whole background these are trials at another load.
+        offered_rps = (record.offered + sum(line.probes for line in lines)) / record.duration_s
+        fraction = offered_rps / capacity_rps if capacity_rps else 0.0
+        asked = phase.trials.background_fraction
         for line in lines:
-            self._emit(Message(revocation=line))
-        return self._record(part, played, before, after, end_ns)
+            loaded = replace(line, load_fraction=fraction, load_asked=asked)
+            self._emit(Message(revocation=loaded))
+        return record
 
-    def _background_rps(self, arm: str, phase: Phase) -> float:
-        assert phase.trials is not None
+    def _mean_capacity_rps(self, arm: str) -> float:
+        """0 where none was measured before."""
         capacity_rps = self._capacity_rps[arm].values() or [0.0]
-        return phase.trials.background_fraction * sum(capacity_rps) / len(capacity_rps)
+        return sum(capacity_rps) / len(capacity_rps)
 
     def _record(
         self, part: Part, played: Played, before: Reading, after: Reading, end_ns: int
@@ -208,10 +223,3 @@ class Walk:
 def _rounds(slices: Sequence[PlannedSlice]) -> Iterator[list[PlannedSlice]]:
     for _key, group in groupby(slices, key=lambda planned: (planned.phase, planned.round)):
         yield list(group)
-
-
-def _longest_s(phase: Phase) -> float:
-    """An upper bound for the trials of one slice: every one lives out its credential."""
-    assert phase.trials is not None
-    turns = -(-phase.trials.per_slice // phase.trials.concurrent)
-    return turns * (phase.trials.ttl_s + 1.0)

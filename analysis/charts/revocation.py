@@ -47,7 +47,7 @@ def revocation(measured: Measured) -> Figure:
 def _panel(axes: Axes, measured: Measured, phase: Phase) -> None:
     bands = _bands(measured, phase)
     bounds = _bounds(measured, bands)
-    resolution_s = phase.trials.spacing_s(None) if phase.trials else _RESOLUTION_UNKNOWN_S
+    resolution_s = phase.trials.spacing_s(0.0) if phase.trials else _RESOLUTION_UNKNOWN_S
     left_s, right_s = resolution_s / 2, _right_end_s(bands, bounds, phase)
     _scales(axes, left_s, right_s)
     for arm, band in bands.items():

@@ -114,7 +114,7 @@ def _result_table(
 def _cell(result: Result | None, phase: Phase | None) -> str:
     if result is None:
         return NOTHING
-    resolution_s = phase.trials.spacing_s(None) if phase and phase.trials else 0.0
+    resolution_s = phase.trials.spacing_s(0.0) if phase and phase.trials else 0.0
     is_lag = result.metric.kinds == ("revocation",)
     if is_lag and result.value is not None and (result.high or result.value) <= resolution_s:
         return f"≤ {plain_seconds(resolution_s)}"
@@ -136,7 +136,7 @@ def _load_text(phase: Phase) -> str:
     if trials is not None:
         return (
             f"trials over {trials.background_fraction:.0%} load, probes every "
-            f"{plain_seconds(trials.spacing_s(None))}, credentials living "
+            f"{plain_seconds(trials.spacing_s(0.0))}, credentials living "
             f"{plain_seconds(trials.ttl_s)}"
         )
     if phase.search is not None:

@@ -132,9 +132,9 @@ def _stay(summary: Summary, result: Result) -> str:
         return f"as long as was watched ({result.arm}: {result.reason})"
     if result.value is None:
         return f"an unknown time ({result.arm}: {result.reason})"
-    if phase.trials and result.value <= phase.trials.spacing_s(None):
+    if phase.trials and result.value <= phase.trials.spacing_s(0.0):
         return (
-            f"at most {plain_seconds(phase.trials.spacing_s(None))}, the resolution ({result.arm})"
+            f"at most {plain_seconds(phase.trials.spacing_s(0.0))}, the resolution ({result.arm})"
         )
     lived = f", tokens living {plain_seconds(phase.trials.ttl_s)} here" if phase.trials else ""
     aside = lived if _ends_by_expiry(summary, result.arm) else ""

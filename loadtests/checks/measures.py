@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
 from loadtests.checks.rules import SATURATED
@@ -30,14 +30,17 @@ def is_disturbed(slices: Sequence[SliceRecord], cpus: int) -> bool:
 
 def error_rate(slices: Sequence[SliceRecord]) -> float:
     """Failed requests (status ≥ 400, or no answer) ÷ all recorded ones; 0 when there are none."""
-    outcomes = [
-        (outcome, count)
-        for s in slices
-        for endpoint in s.endpoints.values()
-        for outcome, count in endpoint.outcomes.items()
-    ]
-    failed = sum(count for outcome, count in outcomes if not is_success(outcome))
-    return failed / max(1, sum(count for _outcome, count in outcomes))
+    outcomes = merged_outcomes(slices)
+    failed = sum(count for outcome, count in outcomes.items() if not is_success(outcome))
+    return failed / max(1, outcomes.total())
+
+
+def merged_outcomes(slices: Sequence[SliceRecord]) -> Counter[str]:
+    """How the recorded requests of all endpoints ended, by status or failure."""
+    outcomes: Counter[str] = Counter()
+    for endpoint in (endpoint for s in slices for endpoint in s.endpoints.values()):
+        outcomes.update(endpoint.outcomes)
+    return outcomes
 
 
 def is_success(outcome: str) -> bool:

@@ -1,40 +1,127 @@
-"""Findings about revocation trials: laws broken, trials that told nothing. Pure."""
+"""Findings about revocation trials: laws and promises broken, users shut out, trials that told
+little or nothing. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from loadtests.checks.rules import LAW_BROKEN, TRIALS_LOST
-from loadtests.model import Finding, Phase, RevocationRecord, SliceRecord
+from loadtests.checks.measures import merged_outcomes
+from loadtests.checks.rules import (
+    FALSE_REJECT,
+    LAW_BROKEN,
+    PROMISE_BEYOND_LAW,
+    REACCEPTANCE,
+    SPARSE_PROBES,
+    TRIALS_LOST,
+)
+from loadtests.model import Finding, LawRecord, Phase, RevocationRecord, SliceRecord
+
+REJECTED = "401"
+# A p99 of the gaps beyond twice the spacing is the same as so many of them being wide.
+WIDE_GAPS_LIMIT = 0.01
 
 
 def revocation_findings(
-    phase: Phase, arm: str, trials: Sequence[RevocationRecord], slices: Sequence[SliceRecord]
+    phase: Phase,
+    arm: str,
+    trials: Sequence[RevocationRecord],
+    slices: Sequence[SliceRecord],
+    law: LawRecord | None,
+    per_slice: int,
 ) -> list[Finding]:
-    """Laws broken (a proven acceptance later than promised) and trials that told nothing.
+    """What to say about an arm's trials in a phase; nothing where it has none.
 
-    `slices` are those of the arm in the phase: each should have given a line for every trial and
-    replica.
+    `slices` are those of the arm in the phase: each should have given a line for each of
+    `per_slice` trials and every replica. `law` None: it was never learnt.
     """
-    findings = []
-    broken = [
-        t
-        for t in trials
-        if t.revoke == "ok"
-        and t.effective_within_s is not None
-        and t.lag_low_s > t.effective_within_s
+    if phase.trials is None:
+        return []
+    bound_s = law.bound_s if law is not None else None
+    return [
+        *_broken(phase, arm, trials, bound_s),
+        *_promises(phase, arm, trials, law),
+        *_reaccepted(phase, arm, trials),
+        *_false_rejects(phase, arm, slices),
+        *_sparse(phase, arm, trials),
+        *_lost(phase, arm, trials, slices, per_slice),
     ]
-    if broken:
-        worst = max(broken, key=lambda t: t.lag_low_s)
+
+
+def allowed_s(trial: RevocationRecord, bound_s: float | None) -> float | None:
+    """How late an acceptance may have been sent: the lesser of what the law allows and what the
+    server promised with its acknowledgement. None: there is no such bound."""
+    given = [each for each in (bound_s, trial.effective_within_s) if each is not None]
+    return min(given, default=None)
+
+
+def _broken(
+    phase: Phase, arm: str, trials: Sequence[RevocationRecord], bound_s: float | None
+) -> Iterator[Finding]:
+    """A proven acceptance later than allowed; only after a revoke that was acknowledged."""
+    late = [
+        (trial, allowed)
+        for trial in trials
+        if trial.revoke == "ok"
+        and (allowed := allowed_s(trial, bound_s)) is not None
+        and trial.lag_low_s > allowed
+    ]
+    if late:
+        worst, allowed = max(late, key=lambda each: each[0].lag_low_s)
+        detail = f"{_place(worst)}: {worst.lag_low_s:.4f} s, promised {allowed:g} s"
+        yield LAW_BROKEN.found(arm, phase.name, detail)
+
+
+def _promises(
+    phase: Phase, arm: str, trials: Sequence[RevocationRecord], law: LawRecord | None
+) -> Iterator[Finding]:
+    if law is None or law.bound_s is None:
+        return
+    for trial in trials:
+        promised_s = trial.effective_within_s
+        if trial.revoke == "ok" and (promised_s is None or promised_s > law.bound_s):
+            said = "never" if promised_s is None else f"within {promised_s:g} s"
+            detail = f"{_place(trial)}: {trial.how} effective {said}, by law within {law.bound_s:g}"
+            yield PROMISE_BEYOND_LAW.found(arm, phase.name, f"{detail} s")
+            return
+
+
+def _reaccepted(phase: Phase, arm: str, trials: Sequence[RevocationRecord]) -> Iterator[Finding]:
+    again = [trial for trial in trials if trial.revoke == "ok" and trial.reaccepted]
+    if again:
+        times = sum(trial.reaccepted for trial in again)
         detail = (
-            f"trial {worst.trial} of block {worst.block}, replica {worst.replica}: "
-            f"{worst.lag_low_s:.4f} s, promised {worst.effective_within_s} s"
+            f"{times} times in {len(again)} of {len(trials)} replica-trials; {_place(again[0])}"
         )
-        findings.append(LAW_BROKEN.found(arm, phase.name, detail))
-    per_slice = phase.trials.per_slice if phase.trials is not None else 0
+        yield REACCEPTANCE.found(arm, phase.name, detail)
+
+
+def _false_rejects(phase: Phase, arm: str, slices: Sequence[SliceRecord]) -> Iterator[Finding]:
+    """Victims are probed by trials; whom slices count is the background, which nobody revokes."""
+    outcomes = merged_outcomes(slices)
+    if outcomes[REJECTED]:
+        detail = f"{outcomes[REJECTED]} of {outcomes.total()} requests"
+        yield FALSE_REJECT.found(arm, phase.name, detail)
+
+
+def _sparse(phase: Phase, arm: str, trials: Sequence[RevocationRecord]) -> Iterator[Finding]:
+    gaps = sum(max(0, trial.probes - 1) for trial in trials)
+    wide = sum(trial.wide_gaps for trial in trials)
+    if wide > WIDE_GAPS_LIMIT * gaps:
+        yield SPARSE_PROBES.found(arm, phase.name, f"{wide / gaps:.1%} of {gaps} gaps")
+
+
+def _lost(
+    phase: Phase,
+    arm: str,
+    trials: Sequence[RevocationRecord],
+    slices: Sequence[SliceRecord],
+    per_slice: int,
+) -> Iterator[Finding]:
     expected = max(len(trials), per_slice * sum(s.replicas for s in slices))
     lost = expected - sum(t.is_telling for t in trials)
     if lost:
-        detail = f"{lost} of {expected} replica-trials"
-        findings.append(TRIALS_LOST.found(arm, phase.name, detail))
-    return findings
+        yield TRIALS_LOST.found(arm, phase.name, f"{lost} of {expected} replica-trials")
+
+
+def _place(trial: RevocationRecord) -> str:
+    return f"trial {trial.trial} of block {trial.block}, replica {trial.replica}"

@@ -135,6 +135,30 @@ LAW_BROKEN = Rule(
     "a revoked credential was accepted later than the strategy's law allows",
     "this is a defect of the strategy, or of its law: do not use either",
 )
+PROMISE_BEYOND_LAW = Rule(
+    "promise_beyond_law",
+    "invalid",
+    "a server acknowledged a revocation with another bound than its law allows",
+    "this is a defect of the strategy, or of its law: do not use either",
+)
+FALSE_REJECT = Rule(
+    "false_reject",
+    "invalid",
+    "users whom nobody had revoked were answered 401",
+    "this is a defect of the strategy: look at what it revokes besides what it was told",
+)
+REACCEPTANCE = Rule(
+    "reacceptance",
+    "invalid",
+    "a replica let a credential in again that it had refused",
+    "this is a defect of the strategy: it forgets revocations, so lag is no single moment",
+)
+SPARSE_PROBES = Rule(
+    "sparse_probes",
+    "warning",
+    "more than 1% of the gaps between probes were over twice as long as asked",
+    "read the lags as coarser than they look; lower the load, or raise `probe_every_s`",
+)
 TRIALS_LOST = Rule(
     "trials_lost",
     "warning",

@@ -57,7 +57,7 @@ from loadtests.model.run import (
     Severity,
     StoreInfo,
 )
-from loadtests.model.trials import LEAST_SPACING_S, Trials
+from loadtests.model.trials import LEAST_SPACING_S, SOON_S, Trials
 
 __all__ = [
     "CALIBRATION_SCHEMA",
@@ -65,6 +65,7 @@ __all__ = [
     "COST_FLOOR",
     "LEAST_SPACING_S",
     "SCHEMA",
+    "SOON_S",
     "AddedDelay",
     "Arm",
     "ArmFacts",

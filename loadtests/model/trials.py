@@ -28,10 +28,12 @@ class Trials:
     background_fraction: float
 
     def spacing_s(self, bound_s: float | None) -> float:
-        """Of the probes of one replica, where the law's bound is `bound_s` (None: never)."""
+        """Of the probes of one replica, where the law's bound is `bound_s` (None: never, and
+        what is watched is a credential's life)."""
         if self.probe_every_s is not None:
             return self.probe_every_s
-        return max(LEAST_SPACING_S, SPACING_OF_BOUND * (bound_s or 0.0))
+        watched_s = self.ttl_s if bound_s is None else bound_s
+        return max(LEAST_SPACING_S, SPACING_OF_BOUND * watched_s)
 
     def in_a_slice(self, bound_s: float | None, slices: int) -> int:
         """Trials in each of an arm's `slices`, all blocks together."""

@@ -54,12 +54,16 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class TokenSettings:
-    """Claims and lives shared by every token of a server; seconds."""
+    """Claims and lives shared by every token of a server; seconds.
+
+    `minted_ttl_s` is the life of tokens minted for load without a life of their own; 0: as usual.
+    """
 
     issuer: str
     audience: str
     token_ttl_s: int
     clock_leeway_s: float
+    minted_ttl_s: int = 0
 
 
 class Decoder(Protocol):

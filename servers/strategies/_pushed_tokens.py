@@ -22,6 +22,7 @@ from servers.strategies._revocation_log import RevocationLog
 from servers.strategies._revocation_view import LossPolicy, RevocationView
 from servers.strategies._revocations import Revocations
 from servers.strategies._token_cache import remembering
+from servers.strategies._tokens import but_minted
 from servers.strategy import Context, Effect, Identity, Law, StoreUnavailable
 
 # The log is read four times within it; with less the store would do little else.
@@ -59,6 +60,7 @@ def pushed_law(options: PushedOptions) -> Law:
         bound_s = options.until_expiry_s
         until = f"until their tokens expire, up to {bound_s:g} s"
         sentence += f"; where the store loses its data, revoked logins are good again {until}"
+        sentence += but_minted(options.minted_ttl_s)
         lost = "logins a lost store granted stay good, and those it had revoked are good again"
     return Law(
         bound_s=bound_s,

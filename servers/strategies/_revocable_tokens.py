@@ -44,7 +44,7 @@ class RevocableOptions(TokenOptions):
 
     @property
     def memory(self) -> Memory:
-        return Memory(self.token_ttl_s, self.clock_leeway_s)
+        return Memory(max(self.token_ttl_s, self.minted_ttl_s), self.clock_leeway_s)
 
 
 EVERYSEC = "with appendfsync everysec about 2 s of revocations may be undone, with always none"

@@ -18,16 +18,23 @@ _NOTHING: Mapping[str, Any] = {}
 
 @dataclass(frozen=True, slots=True)
 class TokenOptions:
-    """`clock_leeway_s` forgives clocks that differ: a token is good that much longer."""
+    """`clock_leeway_s` forgives clocks that differ: a token is good that much longer.
+
+    `minted_ttl_s` is the life of tokens minted for load, where none is asked for: with short lives
+    nobody could be measured for long. The law is not about them. 0: `token_ttl_s`.
+    """
 
     token_ttl_s: int = 900
     clock_leeway_s: float = 0.0
     issuer: str = "authbench"
     audience: str = "authbench-api"
+    minted_ttl_s: int = 0
 
     @property
     def settings(self) -> TokenSettings:
-        return TokenSettings(self.issuer, self.audience, self.token_ttl_s, self.clock_leeway_s)
+        return TokenSettings(
+            self.issuer, self.audience, self.token_ttl_s, self.clock_leeway_s, self.minted_ttl_s
+        )
 
 
 def expiry_law(options: TokenOptions) -> Law:
@@ -35,10 +42,16 @@ def expiry_law(options: TokenOptions) -> Law:
     bound_s = options.token_ttl_s + options.clock_leeway_s
     return Law(
         bound_s=bound_s,
-        sentence=f"when the token expires: up to {bound_s:g} s after the acknowledgement",
+        sentence=f"when the token expires: up to {bound_s:g} s after the acknowledgement"
+        + but_minted(options.minted_ttl_s),
         store_down="unaffected: it has no store",
         store_back="unaffected: it has no store",
     )
+
+
+def but_minted(minted_ttl_s: int) -> str:
+    """How a law excepts the tokens of `minted_ttl_s`, where there are such."""
+    return f"; tokens minted for load live {minted_ttl_s} s" if minted_ttl_s else ""
 
 
 class TokenStrategy(Strategy):
@@ -92,12 +105,14 @@ class TokenStrategy(Strategy):
         return self._codec.published
 
     def _checked_life_s(self, ttl_s: float | None) -> int:
-        """Raises TtlRefused: times in our tokens are whole seconds, none beyond the law's."""
+        """Raises TtlRefused: times in our tokens are whole seconds, none asked for beyond the
+        law's."""
         longest_s = self._settings.token_ttl_s
-        life_s = longest_s if ttl_s is None else ttl_s
-        if life_s != int(life_s) or not 1 <= life_s <= longest_s:
+        if ttl_s is None:
+            return self._settings.minted_ttl_s or longest_s
+        if ttl_s != int(ttl_s) or not 1 <= ttl_s <= longest_s:
             raise TtlRefused(f"ttl_s: a whole number from 1 to {longest_s}")
-        return int(life_s)
+        return int(ttl_s)
 
     def _grant(self, user: User, ttl_s: int, more_claims: Mapping[str, Any] = _NOTHING) -> Grant:
         """A token of a new login; `more_claims` add to the usual ones or replace them."""

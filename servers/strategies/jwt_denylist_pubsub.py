@@ -28,6 +28,7 @@ from servers.strategies._revocable_tokens import (
 )
 from servers.strategies._revocation_channel import RevocationChannel
 from servers.strategies._revocation_view import RevocationView
+from servers.strategies._tokens import but_minted
 from servers.strategy import CarrierName, Context, Effect, Law
 
 NATURAL_CARRIER: CarrierName = "bearer"
@@ -46,7 +47,8 @@ def law(options: Options) -> Law:
         sentence=(
             f"when the token expires: up to {bound_s:g} s after the acknowledgement; usually as "
             "soon as the message arrives, and at once on the replica that took it"
-        ),
+        )
+        + but_minted(options.minted_ttl_s),
         store_down="tokens are served, blind to revocations; login, logout and kick 503",
         store_back=(
             "works again by itself; what was revoked meanwhile, or before a replica started, it "

@@ -26,6 +26,7 @@ from servers.strategies._revocable_tokens import (
 )
 from servers.strategies._revocation_view import LossPolicy, admitted
 from servers.strategies._revocations import Revocations
+from servers.strategies._tokens import but_minted
 from servers.strategy import CarrierName, Context, Effect, Identity, Law, StoreUnavailable
 
 NATURAL_CARRIER: CarrierName = "bearer"
@@ -52,6 +53,8 @@ def law(options: Options) -> Law:
         sentence += f"; where the store loses its data revoked logins are good again {until}"
         lost = "logins a lost store granted stay good, and those it had revoked are good again"
     is_strict = (options.on_store_down, options.on_store_loss) == ("refuse", "reject")
+    if not is_strict:
+        sentence += but_minted(options.minted_ttl_s)
     return Law(
         bound_s=0.0 if is_strict else options.until_expiry_s,
         sentence=sentence,

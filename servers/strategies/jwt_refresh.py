@@ -33,7 +33,7 @@ from servers.strategies._refresh_families import (
     new_name,
 )
 from servers.strategies._refresh_tokens import RefreshTokens, hash_of
-from servers.strategies._tokens import TokenStrategy
+from servers.strategies._tokens import TokenStrategy, but_minted
 from servers.strategy import CarrierName, Context, Effect, Grant, Identity, Law, Rejected
 from servers.users import User
 
@@ -53,7 +53,9 @@ _BATCH = 500
 class Options:
     """`refresh_ttl_s` is renewed by a refresh, `absolute_ttl_s` (a login's end, for its access
     tokens too) by nothing; with `one_session` a login ends the user's others. For `grace_s` after
-    a refresh the token it was bought with is answered with the same successor again."""
+    a refresh the token it was bought with is answered with the same successor again. Access tokens
+    minted for load without a life of their own live `minted_ttl_s` (0: as usual); the law is not
+    about them."""
 
     access_ttl_s: int = 300
     refresh_ttl_s: float = 86_400.0
@@ -63,6 +65,7 @@ class Options:
     issuer: str = "authbench"
     audience: str = "authbench-api"
     one_session: bool = False
+    minted_ttl_s: int = 0
 
     def __post_init__(self) -> None:
         if self.access_ttl_s > self.refresh_ttl_s:
@@ -82,7 +85,9 @@ class Options:
 
     @property
     def tokens(self) -> TokenSettings:
-        return TokenSettings(self.issuer, self.audience, self.access_ttl_s, self.clock_leeway_s)
+        return TokenSettings(
+            self.issuer, self.audience, self.access_ttl_s, self.clock_leeway_s, self.minted_ttl_s
+        )
 
     @property
     def families(self) -> FamilySettings:
@@ -98,7 +103,8 @@ def law(options: Options) -> Law:
         sentence=(
             f"when the access token expires: up to {bound} after the acknowledgement; from the "
             "acknowledgement on no refresh token of a revoked login buys another"
-        ),
+        )
+        + but_minted(options.minted_ttl_s),
         store_down=(
             f"access tokens work on until they expire, at most {bound}; login, refresh, logout, "
             "kick and state are answered 503 with Retry-After, within the store's deadline"

@@ -92,7 +92,8 @@ def test_a_good_file_says_what_it_means(tmp_path: Path) -> None:
     assert experiment.server == {"argon2_time_cost": 1}
     assert experiment.phase("capacity").load == Load("closed", users=32)
     assert experiment.phase("latency").load == Load("poisson", rate_rps=100)
-    assert experiment.phase("revocation").trials == Trials(4, 1, 0.002, 2, 0.3)
+    assert experiment.phase("revocation").trials == Trials(4, None, None, 2, 0.3)
+    assert experiment.phase("revocation").arms == ()
 
 
 @pytest.mark.parametrize("path", sorted(EXPERIMENTS.glob("*.toml")), ids=lambda path: path.stem)
@@ -181,6 +182,12 @@ def test_every_cache_of_the_population_meets_all_hits_and_all_misses() -> None:
         ("argon2_time_cost = 1", "port = 80", ["server.port = 80; allowed: no value", "a run"]),
         ("argon2_time_cost = 1", 'key-prefix = ""', ["server.key-prefix = ''; allowed: no value"]),
         (TRIALS, "", ["phases.2.trials = None", "a `revocation` phase has `trials`"]),
+        (TRIALS, 'trials = { per_slice = "some" }',
+         ["phases.2.trials.per_slice", "'some'", "auto"]),
+        (TRIALS, "trials = { concurrent = 0 }", ["phases.2.trials.concurrent", "= 0"]),
+        (TRIALS, f"arms = []\n{TRIALS}", ["phases.2.arms = []", "at least 1"]),
+        (TRIALS, f'arms = ["one", "six"]\n{TRIALS}',
+         ["phases.revocation.arms: 'six'; allowed: one, "]),
         (TRIALS, f"{TRIALS}\n{POISSON}", ["phases.2.trials", "either `load` or `trials`"]),
         (POISSON, "", ["phases.1.trials = None", "either `load` or `trials`"]),
         ('kind = "capacity"', 'kind = "mixed"',
@@ -211,15 +218,6 @@ def test_a_population_may_be_as_large_as_servers_mint(tmp_path: Path) -> None:
     more = GOOD.replace("seed = 3", f"population = {MINT_MAX + 1}")
     path.write_text(more.replace("[server]", f"[server]\nmint_max = {MINT_MAX + 1}"))
     assert read(path).population == MINT_MAX + 1
-
-
-def test_no_background_needs_no_capacity(tmp_path: Path) -> None:
-    path = tmp_path / "mine.toml"
-    only_trials = re.sub(r"\[\[phases\]\].*(?=\[\[phases\]\])", "", GOOD, flags=re.DOTALL)
-    path.write_text(only_trials.replace("per_slice = 4", "per_slice = 4, background_fraction = 0"))
-    trials = read(path).phases[0].trials
-    assert trials is not None
-    assert trials.background_fraction == 0
 
 
 @pytest.mark.parametrize("text", [b"arms = [", b"\xff\xfe", b"\x7fELF\0\0\xff"])

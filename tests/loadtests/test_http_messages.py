@@ -72,6 +72,14 @@ def test_mint() -> None:
     )
 
 
+def test_role() -> None:
+    body = b'{"role": "moved"}'
+    assert BEARER.role("user-7", "moved", "admin") == (
+        b"PUT /admin/users/user-7/role HTTP/1.1\r\nHost: 127.0.0.1:8001\r\n"
+        b"Authorization: Bearer admin\r\n" + JSON + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    )
+
+
 def test_the_length_counts_bytes_not_letters() -> None:
     request = BEARER.login("ü", "ß")
     head, _, body = request.partition(b"\r\n\r\n")

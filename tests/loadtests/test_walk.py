@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from statistics import fmean
 
 import pytest
@@ -111,15 +112,30 @@ def test_the_background_of_trials_is_a_share_of_their_arms_own_capacity(server: 
             if each.arm == record.arm
         )
         assert record.load.model == "poisson"
-        assert record.load.rate_rps == pytest.approx(0.25 * capacity_rps)
-        assert record.offered == recorded(record) + record.unsent > 0
-    tried = {message.revocation.arm for message in done.messages if message.revocation}
-    assert tried == {arm.name for arm in TWO_ARMS}
+        # One trial probes 500 times a second, four fifths of the time.
+        background_rps = max(0.25 * capacity_rps - 400, 0.025 * capacity_rps)
+        assert record.load.rate_rps == pytest.approx(background_rps)
+        assert record.offered == recorded(record) + record.unsent
+        (line,) = done.trials(record.arm)
+        offered_rps = (record.offered + line.probes) / record.duration_s
+        assert line.load_fraction == pytest.approx(offered_rps / capacity_rps)
+        assert line.load_asked == 0.25
+
+
+def test_trials_without_background_say_what_their_probes_were(server: Replica) -> None:
+    assert TRIALS.trials is not None
+    alone = replace(TRIALS, trials=replace(TRIALS.trials, background_fraction=0.0))
+    done = walked(at(server, a_block(arms=TWO_ARMS[:1], phases=(CAPACITY, alone))))
+    (record,), (line,) = done.of("revocation"), done.trials(TWO_ARMS[0].name)
+    assert (record.load.rate_rps, record.offered, line.load_asked) == (0.0, 0, 0.0)
+    assert line.load_fraction > 0
 
 
 def test_trials_of_an_arm_without_capacity_have_no_background(server: Replica) -> None:
-    (record,) = walked(at(server, a_block(arms=TWO_ARMS[:1], phases=(TRIALS,)))).slices
+    done = walked(at(server, a_block(arms=TWO_ARMS[:1], phases=(TRIALS,))))
+    (record,), (line,) = done.slices, done.trials(TWO_ARMS[0].name)
     assert (record.load.rate_rps, record.offered, record.endpoints) == (0.0, 0, {})
+    assert (line.load_fraction, line.load_asked) == (0.0, 0.25)
 
 
 def test_what_was_never_sent_was_offered_all_the_same() -> None:

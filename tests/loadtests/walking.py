@@ -14,7 +14,7 @@ import pytest
 
 from loadtests.client import Watchdog
 from loadtests.messages import ArmTarget, Credential, Message, Order, ReplicaAddress
-from loadtests.model import Experiment, Load, Placement, SliceRecord, Trials
+from loadtests.model import Experiment, Load, Placement, RevocationRecord, SliceRecord, Trials
 from loadtests.plan import plan_block
 from loadtests.player import Player
 from loadtests.stage import Stage
@@ -52,6 +52,10 @@ class Walked:
     @property
     def slices(self) -> list[SliceRecord]:
         return [message.slice for message in self.messages if message.slice is not None]
+
+    def trials(self, arm: str) -> list[RevocationRecord]:
+        lines = [message.revocation for message in self.messages if message.revocation is not None]
+        return [line for line in lines if line.arm == arm]
 
     def of(self, phase: str) -> list[SliceRecord]:
         return [record for record in self.slices if record.phase == phase]
