@@ -95,9 +95,11 @@ def measure_block(
 
 
 def _server_settings(experiment: Experiment) -> dict[str, Setting]:
-    """What the experiment asks for, with users enough for the population and every victim."""
-    victims = [p.rounds * p.trials.per_slice for p in experiment.phases if p.trials is not None]
-    return {**experiment.server, "users": experiment.population + sum(victims)}
+    """What the experiment asks for, with users enough for the population and every trial."""
+    phases = experiment.phases
+    victims = [p.rounds * p.trials.per_slice for p in phases if p.trials is not None]
+    owners = [p.rounds * p.browsers.per_slice for p in phases if p.browsers is not None]
+    return {**experiment.server, "users": experiment.population + sum(victims) + sum(owners)}
 
 
 def ready(
@@ -118,6 +120,7 @@ def ready(
             continue
         facts[name] = replace(known, store_bytes_per_login=bytes_per_login)
         verify.check_life(name, minted.shortest_life_s, predicted_block_s)
+        verify.check_refreshes(name, plan.experiment.refreshing_phases(name), minted)
         sample = minted.credentials[:SAMPLE]
         for replica in running.replicas:
             verify.check_replica(

@@ -46,6 +46,8 @@ def _check_phases(path: Path, experiment: Experiment) -> None:
             f"{path}: generators = {experiment.generators}; allowed: at most "
             f"{experiment.pool_users} (pool_users), so that each has a user"
         )
+    for phase in experiment.phases:
+        _check_arms(path, experiment, phase)
     measured = False
     for phase in experiment.phases:
         measured = measured or phase.kind == "capacity"
@@ -54,6 +56,26 @@ def _check_phases(path: Path, experiment: Experiment) -> None:
                 f"{path}: phases.{phase.name}.trials.background_fraction = "
                 f"{phase.trials.background_fraction}; allowed: 0, or after a `capacity` phase"
             )
+
+
+def _check_arms(path: Path, experiment: Experiment, phase: Phase) -> None:
+    names = [arm.name for arm in experiment.arms]
+    unknown = [name for name in phase.arms if name not in names]
+    if unknown:
+        raise ConfigurationError(
+            f"{path}: phases.{phase.name}.arms = {unknown[0]!r}; allowed: {', '.join(names)}"
+        )
+    for arm in experiment.arms_in(phase) if phase.browsers is not None else ():
+        if not is_grace(arm.settings.get("grace_s")):
+            raise ConfigurationError(
+                f"{path}: arms.{arm.name}.settings.grace_s = {arm.settings.get('grace_s')!r}; "
+                f"allowed: a number of seconds, as phases.{phase.name} tries it"
+            )
+
+
+def is_grace(value: object) -> bool:
+    """Whether a setting can be a grace: what it means when left out only the servers know."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
 
 
 def _check_servers(path: Path, experiment: Experiment) -> None:

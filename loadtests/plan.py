@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 
-from loadtests.model import Experiment, Phase, PlannedSlice
+from loadtests.model import Arm, Experiment, Phase, PlannedSlice
 
 # What a block costs besides its slices, measured on two cores: starting replicas and stores,
 # verifying, minting, loading the generator, ending everything. Only the prediction uses them.
@@ -20,9 +20,9 @@ def plan_block(experiment: Experiment, block: int) -> list[PlannedSlice]:
     """The slices of one block in the order they are walked; an arm whose search has ended sits
     the remaining rounds of its `slo` phase out.
 
-    Each round holds every arm once, in an order of its own. Consecutive rounds are rotations of
-    one shuffle, so over as many rounds as arms each arm stands once in every place (a Latin
-    square; Fisher, The Design of Experiments, §33): drift within a round hits all arms alike.
+    Each round holds every arm of its phase once, in an order of its own. Consecutive rounds are
+    rotations of one shuffle, so over as many rounds as arms each arm stands once in every place (a
+    Latin square; Fisher, The Design of Experiments, §33): drift within a round hits all arms alike.
     """
     return [
         PlannedSlice(
@@ -38,7 +38,8 @@ def predicted_s(experiment: Experiment) -> float:
     """About how long the whole run takes, in seconds."""
     replicas = sum(arm.replicas for arm in experiment.arms)
     slices_s = sum(
-        _rounds(phase) * len(experiment.arms) * _slice_s(phase) for phase in experiment.phases
+        _rounds(phase) * sum(_slice_s(phase, arm) for arm in experiment.arms_in(phase))
+        for phase in experiment.phases
     )
     if experiment.generators > 1:
         slices_s += WORKERS_SLICE_S * expected_slices(experiment) / experiment.blocks
@@ -49,15 +50,17 @@ def predicted_s(experiment: Experiment) -> float:
 
 def expected_slices(experiment: Experiment) -> int:
     """About how many slices the whole run walks: searches mostly end before their last round."""
-    rounds = sum(_rounds(phase) for phase in experiment.phases)
-    return experiment.blocks * rounds * len(experiment.arms)
+    of_a_block = (_rounds(phase) * len(experiment.arms_in(phase)) for phase in experiment.phases)
+    return experiment.blocks * sum(of_a_block)
 
 
 def _rounds(phase: Phase) -> int:
     return min(phase.rounds, phase.search.usual_probes) if phase.search else phase.rounds
 
 
-def _slice_s(phase: Phase) -> float:
+def _slice_s(phase: Phase, arm: Arm) -> float:
+    if phase.browsers is not None:
+        return phase.browsers.lasting_s(arm.grace_s)
     if phase.trials is None:
         return phase.guard_s + phase.slice_s + SLICE_FIXED_S
     turns = -(-phase.trials.per_slice // phase.trials.concurrent)
@@ -66,9 +69,9 @@ def _slice_s(phase: Phase) -> float:
 
 
 def _orders(experiment: Experiment, block: int, phase: Phase) -> list[list[str]]:
-    names = [arm.name for arm in experiment.arms]
+    names = [arm.name for arm in experiment.arms_in(phase)]
     orders: list[list[str]] = []
-    while len(orders) < phase.rounds:
+    while names and len(orders) < phase.rounds:
         turn = len(orders)
         dice = random.Random(_seed(experiment, block, phase.name, turn, "order"))  # noqa: S311
         first = dice.sample(names, len(names))

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import groupby
 
+from loadtests.browsers import run_browsers
 from loadtests.checks import is_disturbed
 from loadtests.checks.rules import LATE_WORKER, SATURATED
 from loadtests.clock_rate import ClockWatch
@@ -22,7 +23,7 @@ from loadtests.dispatcher import new_alarm, wait_until
 from loadtests.distances import Distances
 from loadtests.messages import Message, Order
 from loadtests.meters import Meters, Reading, Spent
-from loadtests.model import Load, Phase, PlannedSlice, SliceRecord, WorkerShare
+from loadtests.model import REFRESHING, Load, Phase, PlannedSlice, SliceRecord, WorkerShare
 from loadtests.placement import worker_cpu
 from loadtests.probing import Searches, await_end
 from loadtests.trials import run_trials
@@ -79,7 +80,7 @@ class Walk:
         that met their limit all the same. An arm whose search has ended sits the round out.
         """
         slices = [planned for planned in slices if self._searches.load(planned) is not None]
-        repeats = not slices or self._experiment.phase(slices[0].phase).trials is None
+        repeats = not slices or not self._experiment.phase(slices[0].phase).is_tried
         attempt, last = 0, dict[str, SliceRecord]()
         while slices:
             records = [self._walk_slice(planned, attempt) for planned in slices]
@@ -96,7 +97,7 @@ class Walk:
         self._emit(Message(starting=planned))
         self._distances.set_for(planned)
         phase = self._experiment.phase(planned.phase)
-        if phase.trials is not None:
+        if phase.is_tried:
             record = self._with_trials(planned, phase, attempt)
         else:
             record = self._plain(planned, phase, attempt)
@@ -125,31 +126,47 @@ class Walk:
         after = self._meters[planned.arm].read()
         played = self._crew.sum_up(start_ns if load.is_open else before.at_ns, end_ns)
         record = self._record(part, played, before, after, end_ns)
-        if phase.kind == "capacity":
+        if phase.kind == "capacity" and phase.scenario not in REFRESHING:
             rate_rps = played.tally.recorded / record.duration_s
             self._capacity_rps[planned.arm][planned.phase, planned.round] = rate_rps
         return record
 
     def _with_trials(self, planned: PlannedSlice, phase: Phase, attempt: int) -> SliceRecord:
-        assert phase.trials is not None
         load = Load("poisson", rate_rps=self._background_rps(planned.arm, phase))
         start_ns = time.monotonic_ns() + self._crew.lead_ns
-        horizon_ns = start_ns + int(_longest_s(phase) * _NS_PER_S)
+        horizon_ns = start_ns + int(self._longest_s(planned.arm, phase) * _NS_PER_S)
         part = Part(planned, attempt, "browse", load, start_ns, start_ns, horizon_ns)
         self._crew.begin(part)
         before = self._meters[planned.arm].read()
-        lines = list(run_trials(self._order, planned, phase.trials))
+        told = list(self._trials(planned, phase))
         end_ns = time.monotonic_ns()
         self._crew.end(end_ns, give_up=False)
         after = self._meters[planned.arm].read()
         played = self._crew.sum_up(start_ns, end_ns)
         # Not before: without the whole background these are trials at another load.
-        for line in lines:
-            self._emit(Message(revocation=line))
+        for message in told:
+            self._emit(message)
         return self._record(part, played, before, after, end_ns)
 
-    def _background_rps(self, arm: str, phase: Phase) -> float:
+    def _trials(self, planned: PlannedSlice, phase: Phase) -> Iterator[Message]:
+        if phase.trials is not None:
+            for line in run_trials(self._order, planned, phase.trials):
+                yield Message(revocation=line)
+        if phase.browsers is not None:
+            for browser in run_browsers(self._order, planned, phase.browsers):
+                yield Message(tabs=browser)
+
+    def _longest_s(self, arm: str, phase: Phase) -> float:
+        """An upper bound for the trials of one slice: every one lives out its credential."""
+        if phase.browsers is not None:
+            return phase.browsers.lasting_s(self._experiment.arm(arm).grace_s)
         assert phase.trials is not None
+        turns = -(-phase.trials.per_slice // phase.trials.concurrent)
+        return turns * (phase.trials.ttl_s + 1.0)
+
+    def _background_rps(self, arm: str, phase: Phase) -> float:
+        if phase.trials is None:
+            return 0.0
         capacity_rps = self._capacity_rps[arm].values() or [0.0]
         return phase.trials.background_fraction * sum(capacity_rps) / len(capacity_rps)
 
@@ -161,7 +178,7 @@ class Walk:
         spent, clock = after.since(before), self._clocks.look()
         workers = self._shares(part, played, spent)
         # Trials end when they have told what they can; anything else that ends early, saturated.
-        is_early = end_ns < part.end_ns and self._experiment.phase(planned.phase).trials is None
+        is_early = end_ns < part.end_ns and not self._experiment.phase(planned.phase).is_tried
         is_late = any(each.lead_s < 0 for each in workers)
         doubts = ((is_early, SATURATED), (is_late, LATE_WORKER))
         return SliceRecord(
@@ -208,10 +225,3 @@ class Walk:
 def _rounds(slices: Sequence[PlannedSlice]) -> Iterator[list[PlannedSlice]]:
     for _key, group in groupby(slices, key=lambda planned: (planned.phase, planned.round)):
         yield list(group)
-
-
-def _longest_s(phase: Phase) -> float:
-    """An upper bound for the trials of one slice: every one lives out its credential."""
-    assert phase.trials is not None
-    turns = -(-phase.trials.per_slice // phase.trials.concurrent)
-    return turns * (phase.trials.ttl_s + 1.0)

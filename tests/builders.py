@@ -14,6 +14,7 @@ from loadtests.model import (
     Arm,
     ArmFacts,
     BlockFacts,
+    Browsers,
     CpuSeconds,
     EndpointRecord,
     Experiment,
@@ -23,10 +24,12 @@ from loadtests.model import (
     OutageRecord,
     Phase,
     Placement,
+    Replay,
     RevocationRecord,
     RunRecord,
     SliceRecord,
     StoreInfo,
+    TabsRecord,
     Trials,
     WireBytes,
 )
@@ -34,6 +37,7 @@ from loadtests.search import Search
 
 CLOSED = Load("closed", users=32)
 TRIALS = Trials(per_slice=2, concurrent=2, probe_every_s=0.002, ttl_s=3, background_fraction=0.3)
+BROWSERS = Browsers(tabs=(2, 3), within_s=(0.05, 8.0), each=2, thefts=2)
 SEARCH = Search(
     p99_ms=20.0, lowest_rps=1_000.0, highest_rps=40_000.0, precision=0.05, confirmations=1
 )
@@ -70,7 +74,8 @@ def a_phase(name: str = "capacity", **changes: Any) -> Phase:
     load = Load("poisson", rate_rps=float(rate)) if rate else CLOSED
     if kind == "slo":
         load = Load("poisson")
-    scenario = {"login": "login_storm", "revocation": "revocation"}.get(kind, "browse")
+    own = {"login": "login_storm", "revocation": "revocation", "tabs": "tabs"}
+    scenario = own.get(kind, "browse")
     phase = Phase(
         name,
         kind,  # type: ignore[arg-type]  # a name that is no kind fails in the test that made it
@@ -81,6 +86,7 @@ def a_phase(name: str = "capacity", **changes: Any) -> Phase:
         guard_s=0.1,
         trials=TRIALS if kind == "revocation" else None,
         search=SEARCH if kind == "slo" else None,
+        browsers=BROWSERS if kind == "tabs" else None,
     )
     return dataclasses.replace(phase, **changes)
 
@@ -242,6 +248,45 @@ def an_outage(**changes: Any) -> OutageRecord:
         added_delay_p99_s=0.0002,
     )
     return dataclasses.replace(record, **changes)
+
+
+def a_browser(**changes: Any) -> TabsRecord:
+    """Two tabs half a second apart, within a grace of 1 s."""
+    record = TabsRecord(
+        block=0,
+        phase="tabs",
+        trial=0,
+        arm="jwt_refresh",
+        grace_s=1.0,
+        tabs=2,
+        within_s=8.0,
+        started_s=50.0,
+        spread_s=0.5,
+        apart_low_s=0.498,
+        apart_high_s=0.503,
+        refused_tabs=0,
+        outcome="kept",
+    )
+    return dataclasses.replace(record, **changes)
+
+
+def a_theft(**changes: Any) -> TabsRecord:
+    """A token replayed until it was refused, 4 ms behind its grace of 1 s."""
+    theft = {
+        "tabs": 1,
+        "within_s": 0.0,
+        "spread_s": 0.0,
+        "apart_low_s": 0.0,
+        "apart_high_s": 0.0,
+        "outcome": "logged_out",
+        "thief": (
+            Replay(0.2, 0.201, True),
+            Replay(0.996, 0.998, True),
+            Replay(1.004, 1.006, False),
+        ),
+        "family_ended": True,
+    }
+    return a_browser(**(theft | changes))
 
 
 def a_finding(severity: str = "warning", **changes: Any) -> Finding:

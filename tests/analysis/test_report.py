@@ -26,11 +26,14 @@ from tests.builders import (
 )
 from tests.run_folders import write_run_folder
 
+# What the experiment of these tests asks for nothing of.
+ASKED = [chart for chart in CHARTS if chart.name not in {"refresh", "tabs"}]
 FIELDS = {
     "": [
         "schema", "verdict", "findings", "arms", "results", "comparisons", "aa_floor", "gates",
         "crossovers",
         "frontier",
+        "refresh", "false_logouts", "grace",
     ],
     "findings": ["name", "severity", "arm", "phase", "message", "advice"],
     "results": [
