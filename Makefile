@@ -7,7 +7,7 @@ RUN ?= results/latest
 PICTURE ?= results/calibration.svg
 WEB_PORT ?= 8089
 
-.PHONY: help bench spectrum algorithms payload population slo rtt revocation aa report smoke ui test fuzz check \
+.PHONY: help bench spectrum algorithms payload population slo rtt revocation refresh aa report smoke ui test fuzz check \
   compare gate bench-servers bench-logins bench-generator bench-dispatch bench-workers calibrate crosscheck \
   up down lock clean
 .DEFAULT_GOAL := help
@@ -43,6 +43,9 @@ population: $(INSTALLED) ## where each cache stops paying, from all hits to all 
 
 slo: $(INSTALLED) ## the highest rate each design takes with p99 within 20 ms (about 8 minutes)
 	@$(MAKE) --no-print-directory _run EXPERIMENT=slo
+
+refresh: $(INSTALLED) ## what refreshing costs, and whom rotation logs out: tabs and thieves (about 6 minutes)
+	@$(MAKE) --no-print-directory _run EXPERIMENT=refresh
 
 aa: $(INSTALLED) ## six copies of one server: can intervals and verdicts be trusted? (about 8 minutes)
 	@$(MAKE) --no-print-directory _run EXPERIMENT=aa THEN=aa

@@ -27,6 +27,7 @@ from loadtests.model import (
     RevocationRecord,
     RunRecord,
     SliceRecord,
+    TabsRecord,
 )
 
 PhaseArmEndpoint = tuple[str, str, str]
@@ -59,6 +60,7 @@ class Reading:
     trials: tuple[Trial, ...]
     unreadable: tuple[str, ...]
     repeated_rounds: int
+    browsers: tuple[TabsRecord, ...] = ()
 
     @property
     def experiment(self) -> Experiment:
@@ -90,6 +92,7 @@ def read(folder: Path) -> Reading:
     run = run_store.read_run(folder)
     unreadable: list[str] = []
     trials = tuple(_trials(run_store.read_revocations(folder, unreadable.append)))
+    browsers = tuple(run_store.read_tabs(folder, unreadable.append))
     accumulator = _Accumulator(run.experiment, unreadable, _lags(trials))
     for record, counted in last_attempts(run_store.read_slices(folder, unreadable.append)):
         accumulator.add(record, counted=counted)
@@ -102,6 +105,7 @@ def read(folder: Path) -> Reading:
         trials=trials,
         unreadable=tuple(unreadable),
         repeated_rounds=accumulator.repeated_rounds,
+        browsers=browsers,
     )
 
 

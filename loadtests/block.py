@@ -129,6 +129,7 @@ def ready(
             fixed_roles=_fixed_roles(plan, running),
         )
         verify.check_life(name, minted.shortest_life_s, predicted_block_s)
+        verify.check_refreshes(name, plan.experiment.refreshing_phases(name), minted)
         sample = minted.credentials[:SAMPLE]
         for replica in running.replicas:
             verify.check_replica(

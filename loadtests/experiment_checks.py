@@ -51,14 +51,9 @@ def _check_phases(path: Path, experiment: Experiment) -> None:
 
 def _check_takers(path: Path, experiment: Experiment) -> None:
     """Which arms take part in a phase, and whether their capacity is known where it must be."""
-    known = [arm.name for arm in experiment.arms]
     measured = set[str]()
     for phase in experiment.phases:
-        unknown = [name for name in phase.arms if name not in known]
-        if unknown:
-            raise ConfigurationError(
-                f"{path}: phases.{phase.name}.arms: {unknown[0]!r}; allowed: {', '.join(known)}"
-            )
+        _check_arms(path, experiment, phase)
         takers = {arm.name for arm in experiment.arms_in(phase)}
         measured |= takers if phase.kind == "capacity" else set()
         if phase.trials is not None and phase.trials.background_fraction and takers - measured:
@@ -67,6 +62,26 @@ def _check_takers(path: Path, experiment: Experiment) -> None:
                 f"{phase.trials.background_fraction}; allowed: 0, or after a `capacity` phase of "
                 "the same arms"
             )
+
+
+def _check_arms(path: Path, experiment: Experiment, phase: Phase) -> None:
+    names = [arm.name for arm in experiment.arms]
+    unknown = [name for name in phase.arms if name not in names]
+    if unknown:
+        raise ConfigurationError(
+            f"{path}: phases.{phase.name}.arms = {unknown[0]!r}; allowed: {', '.join(names)}"
+        )
+    for arm in experiment.arms_in(phase) if phase.browsers is not None else ():
+        if not is_grace(arm.settings.get("grace_s")):
+            raise ConfigurationError(
+                f"{path}: arms.{arm.name}.settings.grace_s = {arm.settings.get('grace_s')!r}; "
+                f"allowed: a number of seconds, as phases.{phase.name} tries it"
+            )
+
+
+def is_grace(value: object) -> bool:
+    """Whether a setting can be a grace: what it means when left out only the servers know."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
 
 
 def _check_servers(path: Path, experiment: Experiment) -> None:

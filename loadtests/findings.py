@@ -16,12 +16,13 @@ from loadtests.model import (
     RevocationRecord,
     RunRecord,
     SliceRecord,
+    TabsRecord,
 )
 from loadtests.trial_plans import slices_of
 
 
 def findings_of(folder: Path, run: RunRecord) -> Iterator[Finding]:
-    slices, trials = _slices(folder), _trials(folder)
+    slices, trials, browsers = _slices(folder), _trials(folder), _browsers(folder)
     yield from checks.run_findings(run)
     for phase in run.experiment.phases:
         by_arm = {
@@ -40,6 +41,7 @@ def findings_of(folder: Path, run: RunRecord) -> Iterator[Finding]:
             tried, law = trials[phase.name, arm], _law(run, arm)
             each = _trials_in_a_slice(run.experiment, phase, law)
             yield from checks.revocation_findings(phase, arm, tried, measured, law, each)
+            yield from checks.tabs_findings(phase, arm, browsers[phase.name, arm], measured)
     for arm in (each.name for each in run.experiment.arms):
         by_phase = {
             phase.name: list(slices[phase.name, arm].values()) for phase in run.experiment.phases
@@ -72,6 +74,13 @@ def _trials(folder: Path) -> dict[tuple[str, str], list[RevocationRecord]]:
     for trial in run_store.read_revocations(folder, _ignore):
         trials[trial.phase, trial.arm].append(trial)
     return trials
+
+
+def _browsers(folder: Path) -> dict[tuple[str, str], list[TabsRecord]]:
+    browsers: dict[tuple[str, str], list[TabsRecord]] = defaultdict(list)
+    for line in run_store.read_tabs(folder, _ignore):
+        browsers[line.phase, line.arm].append(line)
+    return browsers
 
 
 def _ignore(_line: str) -> None:

@@ -25,6 +25,14 @@ ME = Endpoint("GET", "/me")
 STATE = Endpoint("PUT", "/state")
 LOGIN = Endpoint("POST", "/login")
 LOGOUT = Endpoint("POST", "/logout")
+REFRESH = Endpoint("POST", "/refresh")
+
+_REFRESH_COOKIES = {"session": "refresh", "__Host-session": "__Secure-refresh"}
+
+
+def refresh_cookie(cookie_name: str) -> str:
+    """The cookie of refresh tokens beside the one of credentials."""
+    return _REFRESH_COOKIES[cookie_name]
 
 
 class Requests:
@@ -36,6 +44,7 @@ class Requests:
         opening = "Authorization: Bearer " if carrier == "bearer" else f"Cookie: {cookie_name}="
         self._me_start = f"GET /me HTTP/1.1\r\n{self._host}{opening}".encode()
         self._opening = opening
+        self._cookie_name = cookie_name
         # What a browser adds to a request that its own page makes.
         origin = f"Origin: http://{host}:{port}\r\nSec-Fetch-Site: same-origin\r\n"
         self._origin = origin if carrier == "cookie" else ""
@@ -48,6 +57,13 @@ class Requests:
 
     def logout(self, credential: str, csrf_token: str) -> bytes:
         return self._authenticated(LOGOUT, credential, csrf_token, "")
+
+    def refresh(self, refresh_token: str) -> bytes:
+        """By the carrier's own way: in the body, or in the cookie of refresh tokens."""
+        if self._carrier == "bearer":
+            return self._whole(REFRESH, "", json.dumps({"refresh_token": refresh_token}))
+        cookie = f"Cookie: {refresh_cookie(self._cookie_name)}={refresh_token}\r\n"
+        return self._whole(REFRESH, cookie + self._origin, "")
 
     def login(self, username: str, password: str) -> bytes:
         body = json.dumps({"username": username, "password": password})

@@ -18,6 +18,7 @@ from loadtests.model import (
     PlannedSlice,
     RevocationRecord,
     SliceRecord,
+    TabsRecord,
 )
 
 # The file descriptor the generator writes its lines to.
@@ -41,11 +42,12 @@ class ReplicaAddress:
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """One minted credential, owned by one simulated user."""
+    """One minted credential, owned by one simulated user; "" where its strategy refreshes none."""
 
     user_id: str
     credential: str
     csrf_token: str
+    refresh_token: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +94,14 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A line from the generator: a slice about to start, a slice, a trial, a worker that was lost,
-    or the end."""
+    """A line from the generator: a slice about to start, a slice, a trial of either kind, a worker
+    that was lost, or the end."""
 
     starting: PlannedSlice | None = None
     slice: SliceRecord | None = None
     revocation: RevocationRecord | None = None
     lost: LostWorker | None = None
+    tabs: TabsRecord | None = None
     done: bool = False
 
 

@@ -1,4 +1,4 @@
-"""Tables of an experiment, as TOML has them: phases with load, trials or search, and gates."""
+"""Tables of an experiment, as TOML has them: phases, with what they load or try, and gates."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from loadtests import scenarios
-from loadtests.model import Load, LoadModel, Phase, PhaseKind, Trials
+from loadtests.model import Browsers, Load, LoadModel, Phase, PhaseKind, Trials
 from loadtests.search import Search
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
@@ -50,6 +50,18 @@ class TrialsTable(Table):
 
     def to_model(self) -> Trials:
         return Trials(**self.model_dump())
+
+
+class BrowsersTable(Table):
+    """`browsers` of a `tabs` phase."""
+
+    tabs: Annotated[list[Annotated[int, Field(ge=2, le=50)]], Field(min_length=1)]
+    within_s: Annotated[list[Annotated[float, Field(gt=0, le=60)]], Field(min_length=1)]
+    each: Count
+    thefts: Count = 1
+
+    def to_model(self) -> Browsers:
+        return Browsers(tuple(self.tabs), tuple(self.within_s), self.each, self.thefts)
 
 
 class SearchTable(Table):
@@ -100,6 +112,7 @@ class PhaseTable(Table):
     guard_s: Annotated[float, Field(ge=0)] = 0.1
     search: Annotated[SearchTable | None, Field(validate_default=True)] = None
     trials: Annotated[TrialsTable | None, Field(validate_default=True)] = None
+    browsers: Annotated[BrowsersTable | None, Field(validate_default=True)] = None
     store_delay_ms: Annotated[float, Field(ge=0, le=MOST_STORE_DELAY_MS)] | None = None
 
     @field_validator("scenario")
@@ -112,8 +125,9 @@ class PhaseTable(Table):
     @field_validator("scenario")
     @classmethod
     def _trials_have_their_own_scenario(cls, name: str, info: ValidationInfo) -> str:
-        if (name == "revocation") != (info.data.get("kind") == "revocation"):
-            raise ValueError("a `revocation` phase has the `revocation` scenario and no other has")
+        for kind in ("revocation", "tabs"):
+            if (name == kind) != (info.data.get("kind") == kind):
+                raise ValueError(f"a `{kind}` phase has the `{kind}` scenario and no other has")
         return name
 
     @field_validator("load")
@@ -148,9 +162,21 @@ class PhaseTable(Table):
     ) -> TrialsTable | None:
         if (trials is None) == (info.data.get("kind") == "revocation"):
             raise ValueError("a `revocation` phase has `trials` and no other kind has")
-        if info.data.get("kind") != "slo" and (trials is None) == (info.data.get("load") is None):
+        brings_its_own = info.data.get("kind") in {"slo", "tabs"}
+        if not brings_its_own and (trials is None) == (info.data.get("load") is None):
             raise ValueError("a phase has either `load` or `trials` (which bring their own load)")
         return trials
+
+    @field_validator("browsers")
+    @classmethod
+    def _browsers_are_for_tabs(
+        cls, browsers: BrowsersTable | None, info: ValidationInfo
+    ) -> BrowsersTable | None:
+        if (browsers is None) == (info.data.get("kind") == "tabs"):
+            raise ValueError("a `tabs` phase has `browsers` and no other kind has")
+        if browsers is not None and info.data.get("load") is not None:
+            raise ValueError("a `tabs` phase has no `load`: its browsers are all there is")
+        return browsers
 
     def to_model(self) -> Phase:
         load = Load(**self.load.model_dump()) if self.load else Load("poisson")
@@ -164,6 +190,7 @@ class PhaseTable(Table):
             guard_s=self.guard_s,
             trials=self.trials.to_model() if self.trials else None,
             search=self.search.to_model() if self.search else None,
+            browsers=self.browsers.to_model() if self.browsers else None,
             store_delay_s=None if self.store_delay_ms is None else self.store_delay_ms / 1e3,
             arms=tuple(self.arms or ()),
         )

@@ -32,9 +32,9 @@ def plan_block(experiment: Experiment, block: int) -> list[PlannedSlice]:
     """The slices of one block in the order they are walked; an arm whose search has ended sits
     the remaining rounds of its `slo` phase out.
 
-    Each round holds every arm once, in an order of its own. Consecutive rounds are rotations of
-    one shuffle, so over as many rounds as arms each arm stands once in every place (a Latin
-    square; Fisher, The Design of Experiments, §33): drift within a round hits all arms alike.
+    Each round holds every arm of its phase once, in an order of its own. Consecutive rounds are
+    rotations of one shuffle, so over as many rounds as arms each arm stands once in every place (a
+    Latin square; Fisher, The Design of Experiments, §33): drift within a round hits all arms alike.
     """
     return [
         PlannedSlice(
@@ -66,8 +66,8 @@ def predicted_s(
 
 def expected_slices(experiment: Experiment) -> int:
     """About how many slices the whole run walks: searches mostly end before their last round."""
-    slices = sum(_rounds(phase) * len(experiment.arms_in(phase)) for phase in experiment.phases)
-    return experiment.blocks * slices
+    of_a_block = (_rounds(phase) * len(experiment.arms_in(phase)) for phase in experiment.phases)
+    return experiment.blocks * sum(of_a_block)
 
 
 def _rounds(phase: Phase) -> int:
@@ -80,6 +80,8 @@ def _slice_s(
     arm: Arm,
     law_bounds_s: Mapping[str, float | None] | None,
 ) -> float:
+    if phase.browsers is not None:
+        return phase.browsers.lasting_s(arm.grace_s)
     if phase.trials is None:
         return phase.guard_s + phase.slice_s + SLICE_FIXED_S
     unknown_s = 0.7 * phase.trials.ttl_s

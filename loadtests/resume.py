@@ -14,6 +14,7 @@ _FILES = (
     (run_store.SLICES_FILE, "slices.unfinished.jsonl"),
     (run_store.REVOCATIONS_FILE, "revocations.unfinished.jsonl"),
     (run_store.OUTAGES_FILE, "outages.unfinished.jsonl"),
+    (run_store.TABS_FILE, "tabs.unfinished.jsonl"),
 )
 
 

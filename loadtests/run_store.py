@@ -23,12 +23,14 @@ from loadtests.model import (
     RevocationRecord,
     RunRecord,
     SliceRecord,
+    TabsRecord,
 )
 
 RUN_FILE = "run.json"
 SLICES_FILE = "slices.jsonl"
 REVOCATIONS_FILE = "revocations.jsonl"
 OUTAGES_FILE = "outages.jsonl"
+TABS_FILE = "tabs.jsonl"
 LATEST = "latest"
 
 # What run.json needs and a good deal more.
@@ -45,6 +47,7 @@ _RUN = TypeAdapter(RunRecord)
 _SLICE = TypeAdapter(SliceRecord)
 _REVOCATION = TypeAdapter(RevocationRecord)
 _OUTAGE = TypeAdapter(OutageRecord)
+_TABS = TypeAdapter(TabsRecord)
 
 Line = TypeVar("Line")
 Report = Callable[[str], None]
@@ -134,6 +137,10 @@ def outage_line(record: OutageRecord) -> str:
     return _OUTAGE.dump_json(record).decode()
 
 
+def tabs_line(record: TabsRecord) -> str:
+    return _TABS.dump_json(record).decode()
+
+
 def append_line(folder: Path, file_name: str, line: str) -> None:
     """Appends one line with a single write, so a kill leaves at most one truncated line."""
     with (folder / file_name).open("a", encoding="utf-8") as file:
@@ -173,6 +180,10 @@ def read_revocations(folder: Path, report: Report) -> Iterator[RevocationRecord]
 
 def read_outages(folder: Path, report: Report) -> Iterator[OutageRecord]:
     return _read_lines(folder / OUTAGES_FILE, _OUTAGE, report)
+
+
+def read_tabs(folder: Path, report: Report) -> Iterator[TabsRecord]:
+    return _read_lines(folder / TABS_FILE, _TABS, report)
 
 
 def lines_by_block(path: Path) -> Iterator[tuple[int | None, str]]:

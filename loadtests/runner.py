@@ -190,6 +190,8 @@ def _keep(message: Message, experiment: Experiment, folder: Path, progress: Prog
     if message.revocation is not None:
         line = run_store.revocation_line(message.revocation)
         run_store.append_line(folder, run_store.REVOCATIONS_FILE, line)
+    if message.tabs is not None:
+        run_store.append_line(folder, run_store.TABS_FILE, run_store.tabs_line(message.tabs))
     if message.slice is not None:
         phase = experiment.phase(message.slice.phase)
         record = replace(message.slice, findings=checks.slice_findings(message.slice, phase))

@@ -105,7 +105,9 @@ def slices_of(experiment: Experiment, phase: Phase) -> int:
 
 
 def victims(experiment: Experiment, phase: Phase) -> int:
-    """The most that any arm needs in a block."""
+    """The most that any arm needs in a block, owners of browsers among them."""
+    if phase.browsers is not None:
+        return phase.rounds * phase.browsers.per_slice
     if phase.trials is None:
         return 0
     return phase.rounds * phase.trials.at_most_in_a_slice(slices_of(experiment, phase))

@@ -79,7 +79,12 @@ def mint(
         raise MeasurementError(f"{address.origin}: minting answered {answer.status_code}")
     minted = answer.json()["credentials"]
     credentials = tuple(
-        Credential(each["user_id"], each["credential"], each.get("csrf_token") or "")
+        Credential(
+            each["user_id"],
+            each["credential"],
+            each.get("csrf_token") or "",
+            each.get("refresh_token") or "",
+        )
         for each in minted
     )
     lives_s = [each["expires_in"] for each in minted if each["expires_in"] is not None]
@@ -97,6 +102,18 @@ def check_life(arm: str, shortest_life_s: float | None, block_s: float) -> None:
             f"arms.{arm}: a block takes about {block_s:.0f} s but its credentials live "
             f"{shortest_life_s:g} s; allowed: a life of at least {math.ceil(least_s)} s "
             "(raise it in the arm's settings), or fewer rounds"
+        )
+
+
+def check_refreshes(arm: str, phases: Sequence[str], minted: Minted) -> None:
+    """Whether an arm has refresh tokens for the `phases` that use them.
+
+    Raises ExperimentError naming the phase, the arm and what to change.
+    """
+    if phases and not all(each.refresh_token for each in minted.credentials):
+        raise ExperimentError(
+            f"phases.{phases[0]}.arms: {arm!r} grants no refresh token; "
+            "allowed: arms of a strategy that refreshes (jwt_refresh)"
         )
 
 

@@ -12,7 +12,16 @@ from typing import Any
 
 from loadtests.carts import cart
 from loadtests.client import Client, ExchangeFailed, Watchdog
-from loadtests.http_messages import LOGIN, LOGOUT, ME, STATE, Endpoint, Requests
+from loadtests.http_messages import (
+    LOGIN,
+    LOGOUT,
+    ME,
+    REFRESH,
+    STATE,
+    Endpoint,
+    Requests,
+    refresh_cookie,
+)
 from loadtests.messages import ArmTarget, Credential
 from loadtests.recorder import Stamp
 
@@ -22,11 +31,12 @@ Record = Callable[[Stamp], None]
 
 @dataclass(slots=True)
 class Account:
-    """A credential as its owner holds it; `PUT /state` may replace it."""
+    """A credential as its owner holds it; `PUT /state` may replace it, and a refresh does."""
 
     user_id: str
     credential: str
     csrf_token: str
+    refresh_token: str = ""
     writes: int = 0
 
 
@@ -64,7 +74,9 @@ class Visitor:
         self.lines = [_line(target, at.host, at.port, watchdog) for at in target.replicas]
         self._carrier = target.carrier
         self._cookie_name = target.cookie_name
-        self._accounts = [Account(a.user_id, a.credential, a.csrf_token) for a in accounts]
+        self._accounts = [
+            Account(a.user_id, a.credential, a.csrf_token, a.refresh_token) for a in accounts
+        ]
         self._next_account = 0
         self._next_line = number
 
@@ -87,7 +99,7 @@ class Visitor:
 
     def me(self, account: Account, due_ns: int) -> bool:
         line = self._line()
-        return self._call(line, ME, line.requests.me(account.credential), due_ns)
+        return 0 < self._call(line, ME, line.requests.me(account.credential), due_ns) < 400
 
     def write_state(self, account: Account, due_ns: int) -> bool:
         account.writes += 1
@@ -95,25 +107,41 @@ class Visitor:
         request = line.requests.state(
             account.credential, account.csrf_token, cart(account.writes, self.target.state_bytes)
         )
-        accepted = self._call(line, STATE, request, due_ns)
+        accepted = 0 < self._call(line, STATE, request, due_ns) < 400
         if accepted:
             account.credential = self._granted(line.client) or account.credential
         return accepted
+
+    def refresh(self, account: Account, due_ns: int) -> bool:
+        """Rotates the account's refresh token and goes on with what it is given.
+
+        An account whose refresh is refused (401) has no login any more, and is given up.
+        """
+        line = self._line()
+        request = line.requests.refresh(account.refresh_token)
+        status = self._call(line, REFRESH, request, due_ns)
+        if status == 200:
+            account.credential = self._granted(line.client)
+            account.refresh_token = refresh_token_in(line.client, self.target)
+        elif status == 401 and account in self._accounts:
+            self._accounts.remove(account)
+        return status == 200
 
     def login(self, due_ns: int) -> Account | None:
         """Logs a random member of the population in; None when that failed."""
         username = f"user-{self.dice.randrange(self.population):06}"
         line = self._line()
         request = line.requests.login(username, self.password)
-        if not self._call(line, LOGIN, request, due_ns):
+        if not 0 < self._call(line, LOGIN, request, due_ns) < 400:
             return None
         csrf_token = json.loads(line.client.body).get("csrf_token", "")
-        return Account(username, self._granted(line.client), csrf_token)
+        refresh_token = refresh_token_in(line.client, self.target)
+        return Account(username, self._granted(line.client), csrf_token, refresh_token)
 
     def logout(self, account: Account, due_ns: int) -> bool:
         line = self._line()
         request = line.requests.logout(account.credential, account.csrf_token)
-        return self._call(line, LOGOUT, request, due_ns)
+        return 0 < self._call(line, LOGOUT, request, due_ns) < 400
 
     def close(self) -> None:
         for line in self.lines:
@@ -123,7 +151,8 @@ class Visitor:
         self._next_line = (self._next_line + 1) % len(self.lines)
         return self.lines[self._next_line]
 
-    def _call(self, line: Line, endpoint: Endpoint, request: bytes, due_ns: int) -> bool:
+    def _call(self, line: Line, endpoint: Endpoint, request: bytes, due_ns: int) -> int:
+        """The status, or 0 where no whole answer came."""
         client = line.client
         outcome: int | str
         try:
@@ -141,17 +170,13 @@ class Visitor:
             client.received_bytes,
         )
         self.record(stamp)
-        return isinstance(outcome, int) and outcome < 400
+        return outcome if isinstance(outcome, int) else 0
 
     def _granted(self, client: Client) -> str:
         """The credential the last answer granted, or "" where it stayed as it was."""
         if self._carrier == "bearer":
             return str(json.loads(client.body).get("access_token", ""))
-        prefix = self._cookie_name.encode() + b"="
-        for cookie in client.set_cookies:
-            if cookie.startswith(prefix):
-                return cookie[len(prefix) :].partition(b";")[0].decode("ascii")
-        return ""
+        return _cookie(client, self._cookie_name)
 
     def _login_once(self) -> Account:
         account = self.login(0)
@@ -164,6 +189,21 @@ def _line(target: ArmTarget, host: str, port: int, watchdog: Watchdog) -> Line:
     client = Client(host, port, reads_cookies=target.carrier == "cookie")
     requests = Requests(host, port, target.carrier, target.cookie_name)
     return Line(watchdog.guard(client), requests)
+
+
+def refresh_token_in(client: Client, target: ArmTarget) -> str:
+    """The refresh token that the last answer granted, or "" where it granted none."""
+    if target.carrier == "bearer":
+        return str(json.loads(client.body).get("refresh_token", ""))
+    return _cookie(client, refresh_cookie(target.cookie_name))
+
+
+def _cookie(client: Client, name: str) -> str:
+    prefix = name.encode() + b"="
+    for cookie in client.set_cookies:
+        if cookie.startswith(prefix):
+            return cookie[len(prefix) :].partition(b";")[0].decode("ascii")
+    return ""
 
 
 def owned(credentials: Sequence[Credential], owner: int, owners: int) -> Sequence[Credential]:

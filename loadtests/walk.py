@@ -14,7 +14,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
+from typing import TypeVar
 
+from loadtests.browsers import run_browsers
 from loadtests.checks import is_disturbed
 from loadtests.checks.rules import LATE_WORKER, SATURATED
 from loadtests.clock_rate import ClockWatch
@@ -23,7 +25,7 @@ from loadtests.dispatcher import new_alarm, wait_until
 from loadtests.distances import Distances
 from loadtests.messages import Message, Order
 from loadtests.meters import Meters, Reading, Spent
-from loadtests.model import Load, Phase, PlannedSlice, SliceRecord, WorkerShare
+from loadtests.model import REFRESHING, Load, Phase, PlannedSlice, SliceRecord, WorkerShare
 from loadtests.placement import worker_cpu
 from loadtests.probing import Searches, await_end
 from loadtests.trial_plans import longest_s, sizes_of, slices_of
@@ -32,6 +34,7 @@ from loadtests.trials import run_trials
 _NS_PER_S = 1_000_000_000
 
 Emit = Callable[[Message], None]
+Line = TypeVar("Line")
 
 
 class Walk:
@@ -81,7 +84,7 @@ class Walk:
         that met their limit all the same. An arm whose search has ended sits the round out.
         """
         slices = [planned for planned in slices if self._searches.load(planned) is not None]
-        repeats = not slices or self._experiment.phase(slices[0].phase).trials is None
+        repeats = not slices or not self._experiment.phase(slices[0].phase).is_tried
         attempt, last = 0, dict[str, SliceRecord]()
         while slices:
             records = [self._walk_slice(planned, attempt) for planned in slices]
@@ -100,6 +103,8 @@ class Walk:
         phase = self._experiment.phase(planned.phase)
         if phase.trials is not None:
             record = self._with_trials(planned, phase, attempt)
+        elif phase.browsers is not None:
+            record = self._with_browsers(planned, phase, attempt)
         else:
             record = self._plain(planned, phase, attempt)
         self._emit(Message(slice=record))
@@ -127,41 +132,67 @@ class Walk:
         after = self._meters[planned.arm].read()
         played = self._crew.sum_up(start_ns if load.is_open else before.at_ns, end_ns)
         record = self._record(part, played, before, after, end_ns)
-        if phase.kind == "capacity":
+        if phase.kind == "capacity" and phase.scenario not in REFRESHING:
             rate_rps = played.tally.recorded / record.duration_s
             self._capacity_rps[planned.arm][planned.phase, planned.round] = rate_rps
         return record
 
     def _with_trials(self, planned: PlannedSlice, phase: Phase, attempt: int) -> SliceRecord:
-        assert phase.trials is not None
+        trials = phase.trials
+        assert trials is not None
         target, capacity_rps = self._order.target(planned.arm), self._mean_capacity_rps(planned.arm)
         sizes = sizes_of(
-            phase.trials,
+            trials,
             target.law_bound_s,
             replicas=len(target.replicas),
             slices=slices_of(self._experiment, phase),
             capacity_rps=capacity_rps,
         )
-        load = Load("poisson", rate_rps=sizes.background_rps)
-        start_ns = time.monotonic_ns() + self._crew.lead_ns
-        horizon_ns = start_ns + int(longest_s(sizes, phase.trials.ttl_s) * _NS_PER_S)
-        part = Part(planned, attempt, "browse", load, start_ns, start_ns, horizon_ns)
-        self._crew.begin(part)
-        before = self._meters[planned.arm].read()
-        lines = run_trials(self._order, planned, phase.trials, sizes)
-        end_ns = time.monotonic_ns()
-        self._crew.end(end_ns, give_up=False)
-        after = self._meters[planned.arm].read()
-        played = self._crew.sum_up(start_ns, end_ns)
-        record = self._record(part, played, before, after, end_ns)
-        # Not before: without the whole background these are trials at another load.
+        part = self._background(
+            planned, attempt, sizes.background_rps, longest_s(sizes, trials.ttl_s)
+        )
+        record, lines = self._beside(part, lambda: run_trials(self._order, planned, trials, sizes))
         offered_rps = (record.offered + sum(line.probes for line in lines)) / record.duration_s
         fraction = offered_rps / capacity_rps if capacity_rps else 0.0
-        asked = phase.trials.background_fraction
         for line in lines:
+            asked = trials.background_fraction
             loaded = replace(line, load_fraction=fraction, load_asked=asked)
             self._emit(Message(revocation=loaded))
         return record
+
+    def _with_browsers(self, planned: PlannedSlice, phase: Phase, attempt: int) -> SliceRecord:
+        browsers = phase.browsers
+        assert browsers is not None
+        lasting_s = browsers.lasting_s(self._experiment.arm(planned.arm).grace_s)
+        part = self._background(planned, attempt, 0.0, lasting_s)
+        record, lines = self._beside(
+            part, lambda: list(run_browsers(self._order, planned, browsers))
+        )
+        for browser in lines:
+            self._emit(Message(tabs=browser))
+        return record
+
+    def _background(
+        self, planned: PlannedSlice, attempt: int, rate_rps: float, longest_s: float
+    ) -> Part:
+        """Browsing beside trials, from now on, for as long as they can last."""
+        start_ns = time.monotonic_ns() + self._crew.lead_ns
+        horizon_ns = start_ns + int(longest_s * _NS_PER_S)
+        load = Load("poisson", rate_rps=rate_rps)
+        return Part(planned, attempt, "browse", load, start_ns, start_ns, horizon_ns)
+
+    def _beside(self, part: Part, run: Callable[[], list[Line]]) -> tuple[SliceRecord, list[Line]]:
+        """What was recorded of the background while trials ran, and what they told. Their lines
+        are told only then: without the whole background these are trials at another load."""
+        self._crew.begin(part)
+        meters = self._meters[part.planned.arm]
+        before = meters.read()
+        lines = run()
+        end_ns = time.monotonic_ns()
+        self._crew.end(end_ns, give_up=False)
+        after = meters.read()
+        played = self._crew.sum_up(part.start_ns, end_ns)
+        return self._record(part, played, before, after, end_ns), lines
 
     def _mean_capacity_rps(self, arm: str) -> float:
         """0 where none was measured before."""
@@ -176,7 +207,7 @@ class Walk:
         spent, clock = after.since(before), self._clocks.look()
         workers = self._shares(part, played, spent)
         # Trials end when they have told what they can; anything else that ends early, saturated.
-        is_early = end_ns < part.end_ns and self._experiment.phase(planned.phase).trials is None
+        is_early = end_ns < part.end_ns and not self._experiment.phase(planned.phase).is_tried
         is_late = any(each.lead_s < 0 for each in workers)
         doubts = ((is_early, SATURATED), (is_late, LATE_WORKER))
         return SliceRecord(

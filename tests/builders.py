@@ -14,13 +14,13 @@ from loadtests.model import (
     Arm,
     ArmFacts,
     BlockFacts,
+    Browsers,
     CpuSeconds,
     EndpointRecord,
     Experiment,
     Finding,
     LawRecord,
     Load,
-    OutageRecord,
     Phase,
     Placement,
     RevocationRecord,
@@ -34,6 +34,7 @@ from loadtests.search import Search
 
 CLOSED = Load("closed", users=32)
 TRIALS = Trials(per_slice=2, concurrent=2, probe_every_s=0.002, ttl_s=3, background_fraction=0.3)
+BROWSERS = Browsers(tabs=(2, 3), within_s=(0.05, 8.0), each=2, thefts=2)
 SEARCH = Search(
     p99_ms=20.0, lowest_rps=1_000.0, highest_rps=40_000.0, precision=0.05, confirmations=1
 )
@@ -70,7 +71,8 @@ def a_phase(name: str = "capacity", **changes: Any) -> Phase:
     load = Load("poisson", rate_rps=float(rate)) if rate else CLOSED
     if kind == "slo":
         load = Load("poisson")
-    scenario = {"login": "login_storm", "revocation": "revocation"}.get(kind, "browse")
+    own = {"login": "login_storm", "revocation": "revocation", "tabs": "tabs"}
+    scenario = own.get(kind, "browse")
     phase = Phase(
         name,
         kind,  # type: ignore[arg-type]  # a name that is no kind fails in the test that made it
@@ -81,6 +83,7 @@ def a_phase(name: str = "capacity", **changes: Any) -> Phase:
         guard_s=0.1,
         trials=TRIALS if kind == "revocation" else None,
         search=SEARCH if kind == "slo" else None,
+        browsers=BROWSERS if kind == "tabs" else None,
     )
     return dataclasses.replace(phase, **changes)
 
@@ -202,44 +205,6 @@ def a_trial(**changes: Any) -> RevocationRecord:
         accepted_after_ack=0,
         reaccepted=0,
         load_fraction=0.3,
-    )
-    return dataclasses.replace(record, **changes)
-
-
-def an_outage(**changes: Any) -> OutageRecord:
-    """Half a second of a trial in which everything held: 503 while the store was away."""
-    record = OutageRecord(
-        block=0,
-        phase="frozen",
-        fault="frozen",
-        trial=0,
-        arm="session_redis",
-        replicas=2,
-        started_s=12.0,
-        fault_s=0.2,
-        mended_s=0.4,
-        ended_s=0.5,
-        bin_s=0.1,
-        bins=({"200": 10}, {"200": 9}, {"503": 10}, {"503": 9, "timeout": 1}, {"200": 10}),
-        first_error_s=0.21,
-        worst_response_s=0.31,
-        hung=0,
-        recovered_s=0.4,
-        revokes_ok=3,
-        revokes_refused=0,
-        revokes_indeterminate=1,
-        probes=80,
-        accepted_after_ack=0,
-        accepted_after_ack_worst_s=0.0,
-        false_accepts=0,
-        false_accept_worst_s=0.0,
-        false_rejects=0,
-        logged_out=0,
-        policy="at_once",
-        policy_held=True,
-        policy_why=None,
-        added_delay_p50_s=0.0001,
-        added_delay_p99_s=0.0002,
     )
     return dataclasses.replace(record, **changes)
 

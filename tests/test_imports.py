@@ -17,7 +17,8 @@ FOR_ANALYSIS = {"model", "histogram", "run_store", "checks", "gates", "calibrati
 GREENLETS = {"gevent", "locust"}
 GENERATOR_SIDE = {
     "locustfile", "user", "client", "recorder", "planned", "by_hand", "lifeline", "stage",
-    "dispatcher", "master", "worker", "player", "trial", "trials", "walk", "locust_statistics",
+    "browsers", "dispatcher", "master", "worker", "player", "trial", "trials", "walk",
+    "locust_statistics",
 }  # fmt: skip
 STORE_AND_TOKEN_LIBRARIES = {
     "aioredis", "asyncpg", "authlib", "coredis", "hiredis", "jose", "joserfc", "jwcrypto", "jwt",

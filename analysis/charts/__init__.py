@@ -1,13 +1,15 @@
 """The report's charts, in its order. A new one is a function in a file here and a line below."""
 
 from analysis.charts.capacity import cpu_per_request, throughput
-from analysis.charts.chart import Chart, Measured, NothingToDrawError, Picture
+from analysis.charts.chart import Chart, Measured, NotAskedError, NothingToDrawError, Picture
 from analysis.charts.distance import distance
 from analysis.charts.drift import drift
 from analysis.charts.frontier import frontier, frontier_latency
 from analysis.charts.latency import latency
+from analysis.charts.refresh import refresh
 from analysis.charts.revocation import revocation
 from analysis.charts.slo import slo
+from analysis.charts.tabs import tabs
 
 CHARTS: tuple[Chart, ...] = (
     frontier,
@@ -19,6 +21,16 @@ CHARTS: tuple[Chart, ...] = (
     slo,
     drift,
     revocation,
+    refresh,
+    tabs,
 )
 
-__all__ = ["CHARTS", "Chart", "Measured", "NothingToDrawError", "Picture", "distance"]
+__all__ = [
+    "CHARTS",
+    "Chart",
+    "Measured",
+    "NotAskedError",
+    "NothingToDrawError",
+    "Picture",
+    "distance",
+]

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from analysis.charts.chart import Measured, NothingToDrawError, chart
-from analysis.charts.drawing import arm_axis, figure_for_arms, mark_impossible
+from analysis.charts.drawing import arm_axis, mark_impossible, panels_of_arms
 from analysis.results import Result
 from analysis.style import PARTS
 from analysis.units import number
@@ -37,12 +37,10 @@ def throughput(measured: Measured) -> Figure:
     ]
     if not phases:
         raise NothingToDrawError("no capacity phase was measured")
-    arms = len(measured.reading.experiment.arms)
-    figure = figure_for_arms(arms, rows=len(phases))
-    grid = figure.subplots(len(phases), len(_PANELS), squeeze=False, sharey="row")
+    figure, grid = panels_of_arms(measured, phases, len(_PANELS))
     for row, phase in zip(grid, phases, strict=True):
         for axes, (metric, (title, label)) in zip(row, _PANELS.items(), strict=True):
-            _bars(axes, measured, measured.results_for(metric, phase.name))
+            _bars(axes, measured, phase, measured.results_for(metric, phase.name))
             axes.set_title(title + measured.suffix(phase))
             axes.set_xlabel(label)
     return figure
@@ -59,15 +57,15 @@ def cpu_per_request(measured: Measured) -> Figure:
     phases = [p for p in measured.phases("capacity") if _parts(measured, p, "server")]
     if not phases:
         raise NothingToDrawError("no capacity phase whose CPU time could be read")
-    figure = figure_for_arms(len(measured.reading.experiment.arms), rows=len(phases))
-    for axes, phase in zip(figure.subplots(len(phases), squeeze=False)[:, 0], phases, strict=True):
+    figure, grid = panels_of_arms(measured, phases, 1)
+    for (axes,), phase in zip(grid, phases, strict=True):
         _stack(axes, measured, phase)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=len(PARTS))
     return figure
 
 
-def _bars(axes: Axes, measured: Measured, results: list[Result]) -> None:
-    place = arm_axis(axes, measured)
+def _bars(axes: Axes, measured: Measured, phase: Phase, results: list[Result]) -> None:
+    place = arm_axis(axes, measured, phase)
     mark_impossible(axes, measured, place)
     for result in results:
         style, y, value = measured.styles[result.arm], place[result.arm], result.value or 0.0
@@ -92,7 +90,7 @@ def _bars(axes: Axes, measured: Measured, results: list[Result]) -> None:
 
 
 def _stack(axes: Axes, measured: Measured, phase: Phase) -> None:
-    place = arm_axis(axes, measured)
+    place = arm_axis(axes, measured, phase)
     mark_impossible(axes, measured, place)
     edges = dict.fromkeys(place, 0.0)
     for part, (colour, hatch) in PARTS.items():

@@ -23,6 +23,10 @@ class NothingToDrawError(Exception):
     """The run holds no data for a chart; the message says what is missing."""
 
 
+class NotAskedError(NothingToDrawError):
+    """The experiment never asked for what a chart shows, so no reader misses it."""
+
+
 @dataclass(frozen=True)
 class Measured:
     """What every chart is drawn from."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 
 from analysis.charts.chart import Measured
 from analysis.style import SOFT, WIDTH_IN
+from loadtests.model import Phase
 
 # Beyond it lines are drawn thinner and panels taller.
 MANY_ARMS = 8
@@ -17,9 +18,16 @@ _MORE_PER_ARM_IN = 0.12
 _LEGEND_COLUMNS = 4
 
 
-def figure_for_arms(arms: int, rows: int) -> Figure:
-    """Room for `rows` panels, one above the other, each with a line an arm."""
-    return Figure(figsize=(WIDTH_IN, rows * (1.2 + 0.36 * arms)), layout="constrained")
+def panels_of_arms(
+    measured: Measured, phases: Sequence[Phase], columns: int
+) -> tuple[Figure, list[list[Axes]]]:
+    """A row of `columns` panels a phase, one above the other, as high as its arms need."""
+    heights_in = [1.2 + 0.36 * len(measured.reading.experiment.arms_in(p)) for p in phases]
+    figure = Figure(figsize=(WIDTH_IN, sum(heights_in)), layout="constrained")
+    grid = figure.subplots(
+        len(phases), columns, squeeze=False, sharey="row", height_ratios=heights_in
+    )
+    return figure, [list(row) for row in grid]
 
 
 def figure_for_lines(
@@ -34,9 +42,9 @@ def figure_for_lines(
     return Figure(figsize=(WIDTH_IN, rows * row_in + legend_in), layout="constrained")
 
 
-def arm_axis(axes: Axes, measured: Measured) -> dict[str, int]:
-    """Makes the y axis a list of arms, first on top; the place of each by name."""
-    names = [arm.name for arm in measured.reading.experiment.arms]
+def arm_axis(axes: Axes, measured: Measured, phase: Phase) -> dict[str, int]:
+    """Makes the y axis a list of the phase's arms, first on top; the place of each by name."""
+    names = [arm.name for arm in measured.reading.experiment.arms_in(phase)]
     axes.set_yticks(range(len(names)), labels=names)
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
@@ -48,7 +56,7 @@ def mark_impossible(
     axes: Axes, measured: Measured, place: Mapping[str, int], left: float = 0
 ) -> None:
     """Says on the lines of arms that could not be why nothing stands there, from x = `left`."""
-    for arm in measured.reading.impossible:
+    for arm in measured.reading.impossible.keys() & place.keys():
         axes.annotate(
             "impossible, so not measured",
             (left, place[arm]),

@@ -102,7 +102,7 @@ def medians(probes: Iterable[Probe], top_ms: float) -> tuple[list[float], list[f
 
 
 def _knees(axes: Axes, measured: Measured, phase: Phase) -> None:
-    place = arm_axis(axes, measured)
+    place = arm_axis(axes, measured, phase)
     for arm, rates in _held(measured, phase).items():
         style = measured.styles[arm]
         axes.scatter(

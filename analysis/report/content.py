@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from analysis.charts import CHARTS, Measured, NothingToDrawError, Picture
+from analysis.charts import CHARTS, Measured, NotAskedError, NothingToDrawError, Picture
 from analysis.charts.frontier import frontier
 from analysis.report.calibration import calibration_sentences
 from analysis.report.comparison_tables import comparison_tables
@@ -13,6 +13,8 @@ from analysis.report.frontier_part import FrontierPart, frontier_part
 from analysis.report.gate_table import gate_table
 from analysis.report.method import METHOD
 from analysis.report.numbers_tables import key_table, result_tables
+from analysis.report.refresh_sentences import refresh_sentences
+from analysis.report.refresh_tables import refresh_tables
 from analysis.report.sentences import placement_sentence, sentences
 from analysis.report.summary import RunVerdict, Summary
 from analysis.report.tables import Table, arms_table, environment_table
@@ -34,6 +36,7 @@ class Content:
     arms: Table
     key_results: Table | None
     distances: tuple[Table, ...]
+    refresh: tuple[Table, ...]
     results: tuple[Table, ...]
     pictures: tuple[Picture, ...]
     comparisons: tuple[Table, ...]
@@ -59,7 +62,12 @@ def content_of(summary: Summary) -> Content:
         title=f"authbench: {experiment.name}",
         question=experiment.question,
         verdict=summary.verdict,
-        sentences=(*_doubts(summary), *sentences(summary), *distance_sentences(summary)),
+        sentences=(
+            *_doubts(summary),
+            *sentences(summary),
+            *distance_sentences(summary),
+            *refresh_sentences(summary),
+        ),
         placement=placement_sentence(summary.reading.run.placement),
         remarks=(
             *calibration_sentences(summary.reading.run),
@@ -72,6 +80,7 @@ def content_of(summary: Summary) -> Content:
         arms=arms_table(summary),
         key_results=key_table(summary),
         distances=distance_tables(summary),
+        refresh=tuple(refresh_tables(summary)),
         results=tuple(result_tables(summary)),
         pictures=pictures,
         comparisons=tuple(comparison_tables(summary)),
@@ -112,6 +121,8 @@ def _pictures(summary: Summary) -> tuple[tuple[Picture, ...], tuple[str, ...]]:
     for chart in CHARTS:
         try:
             pictures.append(chart.render(measured))
+        except NotAskedError:
+            continue
         except NothingToDrawError as why:
             left_out.append(f"Chart left out, {chart.title}: {why}.")
     return tuple(pictures), tuple(left_out)

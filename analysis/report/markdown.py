@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from analysis.charts import Picture
 from analysis.report.content import Content
@@ -33,10 +33,8 @@ def _lines(content: Content) -> Iterator[str]:
     yield from ("## Arms", "", *table_lines(content.arms))
     if content.key_results is not None:
         yield from ("## Results", "", INTERVALS, "", *table_lines(content.key_results))
-    if content.distances:
-        yield from ("## Distance to the store", "")
-        for table in content.distances:
-            yield from table_lines(table)
+    yield from _section("## Distance to the store", content.distances)
+    yield from _section("## Refresh", content.refresh)
     yield from ("## Charts", "")
     for picture in content.pictures:
         yield from _picture(picture)
@@ -50,6 +48,14 @@ def _lines(content: Content) -> Iterator[str]:
     yield from ("## Findings", "", *bullets(findings), "")
     yield from ("## Method", "", *bullets(content.method), "")
     yield from ("## Environment", "", *table_lines(content.environment))
+
+
+def _section(heading: str, tables: Sequence[Table]) -> Iterator[str]:
+    """Nothing without tables."""
+    if tables:
+        yield from (heading, "")
+    for table in tables:
+        yield from table_lines(table)
 
 
 def table_lines(table: Table) -> Iterator[str]:

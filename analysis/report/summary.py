@@ -16,6 +16,8 @@ from analysis.frontier.rows import frontier_rows
 from analysis.gates import Judged, judge_gates
 from analysis.metrics import METRICS
 from analysis.reading import Reading
+from analysis.report.refresh_rows import refresh_rows
+from analysis.report.rounding import rounded
 from analysis.results import Result, results_of
 from loadtests.gates import Gate, read_rule
 from loadtests.model import SCHEMA, Finding
@@ -80,6 +82,7 @@ def as_json(summary: Summary) -> str:
             {name: rounded(v) if isinstance(v, float) else v for name, v in row.items()}
             for row in frontier_rows(summary.reading, summary.results, summary.comparisons)
         ],
+        **refresh_rows(summary.reading, summary.results),
     }
     return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
@@ -183,8 +186,3 @@ def _crossover_row(found: Crossover) -> dict[str, Any]:
         "always": found.at_once,
         "never": found.never,
     }
-
-
-def rounded(value: float | None) -> float | None:
-    """Seven significant digits: beyond what is measured, short of what the arithmetic adds."""
-    return None if value is None else float(f"{value:.7g}")

@@ -37,6 +37,7 @@ from loadtests.checks.runs import (
 from loadtests.checks.searches import (
     search_findings,
 )
+from loadtests.checks.tabs import grace_breaches, tabs_findings
 
 __all__ = [
     "calibration_findings",
@@ -46,6 +47,7 @@ __all__ = [
     "disturbance_findings",
     "error_rate",
     "generator_busy",
+    "grace_breaches",
     "is_disturbed",
     "is_success",
     "meets",
@@ -58,4 +60,5 @@ __all__ = [
     "search_findings",
     "server_busy",
     "slice_findings",
+    "tabs_findings",
 ]

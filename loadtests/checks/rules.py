@@ -165,6 +165,18 @@ TRIALS_LOST = Rule(
     "revocation trials told nothing: not begun, not acknowledged, or answered by errors only",
     "look at the servers' log; the remaining trials stand",
 )
+GRACE_BROKEN = Rule(
+    "grace_broken",
+    "invalid",
+    "a rotated refresh token was not good for its grace, and for no longer",
+    "this is a defect of the strategy: do not use its `grace_s`",
+)
+TABS_LOST = Rule(
+    "tabs_lost",
+    "warning",
+    "browsers or thefts told nothing: not begun, or a request had no answer",
+    "look at the servers' log; the remaining ones stand",
+)
 AT_CPU_LIMIT = Rule(
     "at_cpu_limit",
     "invalid",

@@ -10,13 +10,19 @@ from loadtests.model.trials import Trials
 from loadtests.search import Search
 
 LoadModel = Literal["closed", "constant", "poisson"]
-PhaseKind = Literal["capacity", "latency", "login", "mixed", "revocation", "slo", "users"]
+PhaseKind = Literal["capacity", "latency", "login", "mixed", "revocation", "slo", "tabs", "users"]
 Carrier = Literal["bearer", "cookie"]
 Setting = str | int | float | bool
 
 CONTROL_SUFFIX = "#2"
 # The strategy that checks nothing.
 COST_FLOOR = "none"
+# The trials of a slice of a `tabs` phase begin within so long; then tokens are replayed until
+# they are refused, and for so long after their grace where they are not.
+BEGUN_WITHIN_S = 1.0
+REPLAYS_BEYOND_S = 1.0
+# The scenarios that use refresh tokens.
+REFRESHING = ("refresh", "tabs")
 
 
 class ConfigurationError(Exception):
@@ -51,6 +57,35 @@ class Arm:
     def is_control(self) -> bool:
         return self.name.endswith(CONTROL_SUFFIX)
 
+    @property
+    def grace_s(self) -> float:
+        """How long its settings let a rotated refresh token be used again; 0 where they do not."""
+        return float(self.settings.get("grace_s", 0.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Browsers:
+    """How a `tabs` phase tries the grace of rotation, in each slice of an arm.
+
+    For every number in `tabs` and every width in `within_s` (seconds) `each` browsers are tried,
+    whose tabs refresh with one token at moments drawn evenly from that width. Of `thefts` more
+    logins the token is replayed after its rotation.
+    """
+
+    tabs: tuple[int, ...]
+    within_s: tuple[float, ...]
+    each: int
+    thefts: int
+
+    @property
+    def per_slice(self) -> int:
+        """Logins tried in a slice, a line each."""
+        return len(self.tabs) * len(self.within_s) * self.each + self.thefts
+
+    def lasting_s(self, grace_s: float) -> float:
+        """About how long the trials of a slice take: all go on side by side."""
+        return BEGUN_WITHIN_S + max(*self.within_s, grace_s + REPLAYS_BEYOND_S)
+
 
 @dataclass(frozen=True, slots=True)
 class Phase:
@@ -69,8 +104,14 @@ class Phase:
     guard_s: float
     trials: Trials | None = None
     search: Search | None = None
+    browsers: Browsers | None = None
     store_delay_s: float | None = None
     arms: tuple[str, ...] = ()
+
+    @property
+    def is_tried(self) -> bool:
+        """Whether its slices are trials, which last until they have told what they can."""
+        return self.trials is not None or self.browsers is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +164,16 @@ class Experiment:
         return any(phase.store_delay_s is not None for phase in self.phases)
 
     def arms_in(self, phase: Phase) -> tuple[Arm, ...]:
+        """The arms that take part in a phase, in their order."""
         return tuple(arm for arm in self.arms if not phase.arms or arm.name in phase.arms)
+
+    def refreshing_phases(self, arm: str) -> list[str]:
+        """The phases in which an arm needs refresh tokens."""
+        return [
+            phase.name
+            for phase in self.phases
+            if phase.scenario in REFRESHING and (not phase.arms or arm in phase.arms)
+        ]
 
     def headline_pair(self) -> tuple[str, str] | None:
         """The pair that answers the question: the reference and its first rival. The arm that

@@ -1,4 +1,5 @@
-"""What was measured: a line of slices.jsonl, of revocations.jsonl, of outages.jsonl.
+"""What was measured: a line of slices.jsonl, of revocations.jsonl, outages.jsonl or
+tabs.jsonl.
 
 Times: monotonic seconds from the run's start, unless a name says otherwise."""
 
@@ -13,6 +14,7 @@ from loadtests.model.experiment import Load
 SCHEMA = 1
 
 RevokeOutcome = Literal["ok", "refused", "indeterminate"]
+TabsOutcome = Literal["kept", "logged_out", "unknown"]
 # What becomes of requests while the store is away: refused from the beginning, refused once the
 # law's bound is over, answered all the while, or never touched for want of a store.
 OutagePolicy = Literal["at_once", "within_law", "serves", "unaffected"]
@@ -233,4 +235,46 @@ class OutageRecord:
     policy_why: str | None
     added_delay_p50_s: float | None = None
     added_delay_p99_s: float | None = None
+    schema: int = SCHEMA
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """A rotated refresh token shown once more, by a thief.
+
+    Between `replayed_after_s` (from the rotation's answer to the replay's sending) and `at_most_s`
+    (from the rotation's sending to the replay's answer) lies its age as the store saw it.
+    """
+
+    replayed_after_s: float
+    at_most_s: float
+    accepted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TabsRecord:
+    """A line of tabs.jsonl: one browser whose tabs refreshed with the same token, or, where there
+    is a `thief`, one login whose token was replayed after its rotation.
+
+    `spread_s` lies between the sending of the first tab's request and the last's; the last of them
+    was handled between `apart_low_s` and `apart_high_s` after the rotation. Replays come in the
+    order they were made; `family_ended` says whether the owner was out after one was refused
+    (null: none was, or nobody can tell).
+    """
+
+    block: int
+    phase: str
+    trial: int
+    arm: str
+    grace_s: float
+    tabs: int
+    within_s: float
+    started_s: float
+    spread_s: float
+    apart_low_s: float
+    apart_high_s: float
+    refused_tabs: int
+    outcome: TabsOutcome
+    thief: tuple[Replay, ...] | None = None
+    family_ended: bool | None = None
     schema: int = SCHEMA

@@ -63,7 +63,7 @@ CLOSED = 'load = { model = "closed", users = 32 }'
 POISSON = 'load = { model = "poisson", rate_rps = 100 }'
 TRIALS = "trials = { per_slice = 4 }"
 ALL_STRATEGIES = ", ".join(servers.strategy.available())
-ALL_SCENARIOS = "browse, journey, login_storm, lookups, revocation"
+ALL_SCENARIOS = "browse, journey, login_storm, lookups, refresh, revocation, tabs"
 
 
 def refusal(tmp_path: Path, text: str | bytes) -> str:
@@ -112,11 +112,23 @@ def test_the_spectrum_holds_every_strategy_and_ends_in_time() -> None:
     assert predicted_s(spectrum) + repeats_s <= 20 * 60
 
 
-@pytest.mark.parametrize("name", ["algorithms", "payload", "population", "slo"])
+@pytest.mark.parametrize("name", ["algorithms", "payload", "population", "refresh", "slo"])
 def test_what_decides_something_has_a_control_and_blocks_enough(name: str) -> None:
     experiment = read(find(name))
     assert any(arm.is_control for arm in experiment.arms)
     assert experiment.blocks >= 5
+
+
+def test_the_refresh_lab_ends_in_time_and_tries_four_graces() -> None:
+    refresh = read(find("refresh"))
+    assert predicted_s(refresh) <= 6 * 60
+    graces = {arm.grace_s for arm in refresh.arms_in(refresh.phase("tabs"))}
+    assert graces == {0.0, 1.0, 5.0, 10.0}
+    browsers = refresh.phase("tabs").browsers
+    assert browsers is not None
+    assert browsers.tabs == (2, 3, 4, 5)
+    # Widths beyond the graces, or no number of tabs would tell them apart.
+    assert max(browsers.within_s) > 5.0
 
 
 def test_every_cache_of_the_population_meets_all_hits_and_all_misses() -> None:
@@ -187,7 +199,7 @@ def test_every_cache_of_the_population_meets_all_hits_and_all_misses() -> None:
         (TRIALS, "trials = { concurrent = 0 }", ["phases.2.trials.concurrent", "= 0"]),
         (TRIALS, f"arms = []\n{TRIALS}", ["phases.2.arms = []", "at least 1"]),
         (TRIALS, f'arms = ["one", "six"]\n{TRIALS}',
-         ["phases.revocation.arms: 'six'; allowed: one, "]),
+         ["phases.revocation.arms = 'six'; allowed: one, "]),
         (TRIALS, f"{TRIALS}\n{POISSON}", ["phases.2.trials", "either `load` or `trials`"]),
         (POISSON, "", ["phases.1.trials = None", "either `load` or `trials`"]),
         ('kind = "capacity"', 'kind = "mixed"',

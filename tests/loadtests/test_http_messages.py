@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from loadtests.http_messages import LOGIN, LOGOUT, ME, STATE, Requests
+from loadtests.http_messages import LOGIN, LOGOUT, ME, REFRESH, STATE, Requests
 
 BEARER = Requests("127.0.0.1", 8001, "bearer", "session")
 COOKIE = Requests("127.0.0.1", 8001, "cookie", "session")
@@ -9,8 +9,8 @@ FROM_OWN_PAGE = b"Origin: http://127.0.0.1:8001\r\nSec-Fetch-Site: same-origin\r
 
 
 def test_names_of_endpoints() -> None:
-    named = [endpoint.name for endpoint in (ME, STATE, LOGIN, LOGOUT)]
-    assert named == ["GET /me", "PUT /state", "POST /login", "POST /logout"]
+    named = [endpoint.name for endpoint in (ME, STATE, LOGIN, LOGOUT, REFRESH)]
+    assert named == ["GET /me", "PUT /state", "POST /login", "POST /logout", "POST /refresh"]
 
 
 def test_me() -> None:
@@ -54,6 +54,17 @@ def test_login_carries_no_credential() -> None:
     end = JSON + b"Content-Length: %d\r\n\r\n" % len(body) + body
     assert BEARER.login("user-1", "secret") == start + end
     assert COOKIE.login("user-1", "secret") == start + FROM_OWN_PAGE + end
+
+
+def test_refresh_goes_by_its_carrier() -> None:
+    start = b"POST /refresh HTTP/1.1\r\nHost: 127.0.0.1:8001\r\n"
+    body = b'{"refresh_token": "abc"}'
+    in_body = JSON + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    assert BEARER.refresh("abc") == start + in_body
+    no_body = FROM_OWN_PAGE + JSON + b"Content-Length: 0\r\n\r\n"
+    assert COOKIE.refresh("abc") == start + b"Cookie: refresh=abc\r\n" + no_body
+    secure = Requests("127.0.0.1", 8001, "cookie", "__Host-session")
+    assert b"Cookie: __Secure-refresh=abc\r\n" in secure.refresh("abc")
 
 
 def test_the_admin_secret_goes_as_bearer_whatever_the_carrier() -> None:

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from loadtests import messages, run_store
 from loadtests.messages import ArmTarget, Credential, Message, Order, ReplicaAddress
-from loadtests.model import PlannedSlice, RevocationRecord, SliceRecord
+from loadtests.model import PlannedSlice, RevocationRecord, SliceRecord, TabsRecord
 from loadtests.plan import plan_block
 from tests.builders import a_run, a_slice, a_trial, an_experiment
+from tests.lab_builders import a_browser, a_theft
 from tests.loadtests.tiny_run import refuse
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -38,6 +39,12 @@ trials = st.builds(
     lag_high_s=maybe_s,
     revoke=st.sampled_from(["ok", "refused", "indeterminate"]),
 )
+browsers = st.builds(
+    a_browser,
+    arm=text,
+    spread_s=times_s,
+    outcome=st.sampled_from(["kept", "logged_out", "unknown"]),
+) | st.builds(a_theft, arm=text, family_ended=st.none() | st.booleans())
 
 
 @given(
@@ -46,6 +53,7 @@ trials = st.builds(
         starting=st.none() | planned,
         slice=st.none() | slices,
         revocation=st.none() | trials,
+        tabs=st.none() | browsers,
         done=st.booleans(),
     )
 )
@@ -70,6 +78,15 @@ def test_a_trial_line_is_one_line(record: RevocationRecord) -> None:
     assert "\n" not in run_store.revocation_line(record)
 
 
+@given(browsers)
+def test_a_line_of_tabs_holds_what_they_saw(record: TabsRecord) -> None:
+    line = run_store.tabs_line(record)
+    assert "\n" not in line
+    with TemporaryDirectory() as folder:
+        run_store.append_line(Path(folder), run_store.TABS_FILE, line)
+        assert list(run_store.read_tabs(Path(folder), refuse)) == [record]
+
+
 @given(text, text, st.none() | st.integers(1, 2**22))
 def test_an_order_arrives_as_it_was_sent(user: str, credential: str, pid: int | None) -> None:
     experiment = an_experiment()
@@ -79,7 +96,7 @@ def test_an_order_arrives_as_it_was_sent(user: str, credential: str, pid: int | 
         cookie_name="session",
         replicas=(ReplicaAddress("127.0.0.1", 8001, pid), ReplicaAddress("127.0.0.1", 8002)),
         store_pid=pid,
-        credentials=(Credential(user, credential, ""),),
+        credentials=(Credential(user, credential, "", user),),
     )
     order = Order(
         experiment=experiment,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from loadtests.experiment import read
-from loadtests.model import Load
+from loadtests.model import Browsers, Load
 from loadtests.search import Search
 from tests.loadtests.test_experiment import POISSON, TRIALS, refusal
 
@@ -113,4 +113,67 @@ def test_a_search_that_cannot_find_anything_is_refused(
 ) -> None:
     assert old in SLO
     line = refusal(tmp_path, SLO.replace(old, new, 1))
+    assert [part for part in says if part not in line] == [], line
+
+
+BROWSERS = "browsers = { tabs = [2, 3], within_s = [0.05, 8.0], each = 4 }"
+TABS = f"""
+question = "Whom does a refresh log out?"
+reference = "own"
+
+[[arms]]
+name = "own"
+strategy = "jwt_refresh"
+settings = {{ grace_s = 1 }}
+
+[[arms]]
+strategy = "none"
+
+[[phases]]
+name = "tabs"
+kind = "tabs"
+scenario = "tabs"
+arms = ["own"]
+{BROWSERS}
+rounds = 1
+"""
+
+
+def test_a_phase_of_tabs_says_what_is_tried_and_on_whom(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(TABS)
+    experiment = read(path)
+    (phase,) = experiment.phases
+    assert phase.browsers == Browsers((2, 3), (0.05, 8.0), 4, 1)
+    assert phase.browsers.per_slice == 2 * 2 * 4 + 1
+    assert phase.is_tried
+    assert [arm.name for arm in experiment.arms_in(phase)] == ["own"]
+    assert experiment.refreshing_phases("own") == ["tabs"]
+    assert experiment.refreshing_phases("none") == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        (BROWSERS, "", ["phases.0.browsers = None", "a `tabs` phase has `browsers`"]),
+        (BROWSERS, f"{BROWSERS}\n{POISSON}", ["phases.0.browsers", "no `load`"]),
+        (BROWSERS, f"{BROWSERS}\n{TRIALS}", ["phases.0.trials", "a `revocation` phase"]),
+        ('scenario = "tabs"', 'scenario = "browse"', ["a `tabs` phase has the `tabs` scenario"]),
+        ('kind = "tabs"', 'kind = "capacity"', ["a `tabs` phase has the `tabs` scenario"]),
+        ("tabs = [2, 3]", "tabs = [1]", ["browsers.tabs.0 = 1", "equal to 2"]),
+        ("tabs = [2, 3]", "tabs = []", ["browsers.tabs = []", "at least 1"]),
+        ("within_s = [0.05, 8.0]", "within_s = [61.0]", ["within_s.0 = 61.0", "equal to 60"]),
+        ("each = 4", "eech = 4", ["phases.0.browsers.eech: unknown key", "each, tabs, thefts"]),
+        ('arms = ["own"]', 'arms = ["one"]', ["phases.tabs.arms = 'one'", "allowed: own, none"]),
+        ('arms = ["own"]', "arms = []", ["phases.0.arms = []", "at least 1"]),
+        ('arms = ["own"]', "", ["arms.none.settings.grace_s = None", "phases.tabs tries it"]),
+        ("grace_s = 1", "grace_s = true", ["arms.own.settings.grace_s = True", "a number"]),
+        ("grace_s = 1", "grace_s = -1", ["arms.own.settings.grace_s = -1", "a number"]),
+    ],
+)  # fmt: skip
+def test_tabs_that_cannot_be_tried_are_refused(
+    tmp_path: Path, old: str, new: str, says: list[str]
+) -> None:
+    assert old in TABS
+    line = refusal(tmp_path, TABS.replace(old, new, 1))
     assert [part for part in says if part not in line] == [], line

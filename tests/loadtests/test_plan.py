@@ -122,3 +122,32 @@ def test_searches_are_expected_to_end_before_their_last_round() -> None:
     assert predicted_s(short) < predicted_s(experiment)
     plain = an_experiment(phases=(a_phase("capacity"),))
     assert expected_slices(plain) == plain.blocks * len(plan_block(plain, 0))
+
+
+def test_an_arm_sits_out_a_phase_that_does_not_name_it() -> None:
+    everyone, few = a_phase("capacity"), a_phase("latency-9", arms=("jwt_hs256", "none"))
+    experiment = an_experiment(phases=(everyone, few), blocks=1)
+    by_phase = orders(plan_block(experiment, 0))
+    assert all(sorted(arms) == ["jwt_hs256", "none"] for arms in by_phase["latency-9"])
+    assert len(by_phase["latency-9"]) == few.rounds
+    assert all(len(arms) == len(experiment.arms) for arms in by_phase["capacity"])
+    assert expected_slices(experiment) == len(plan_block(experiment, 0))
+    alone = an_experiment(phases=(everyone,), blocks=1)
+    assert orders(plan_block(alone, 0))["capacity"] == by_phase["capacity"]
+    full = dataclasses.replace(experiment, phases=(everyone, dataclasses.replace(few, arms=())))
+    assert predicted_s(alone) < predicted_s(experiment) < predicted_s(full)
+
+
+def test_a_phase_whose_arms_are_all_impossible_has_no_slices() -> None:
+    experiment = an_experiment(phases=(a_phase("capacity", arms=("gone",)), a_phase("login")))
+    assert set(orders(plan_block(experiment, 0))) == {"login"}
+
+
+def test_tabs_are_expected_to_outlast_their_grace() -> None:
+    def tabs_for_s(grace_s: float) -> float:
+        arm = an_arm("jwt_refresh", settings={"grace_s": grace_s})
+        return predicted_s(an_experiment(arms=(arm,), phases=(a_phase("tabs"),), blocks=1))
+
+    assert tabs_for_s(0.0) == tabs_for_s(5.0)
+    rounds = a_phase("tabs").rounds
+    assert tabs_for_s(20.0) == pytest.approx(tabs_for_s(0.0) + 13.0 * rounds)

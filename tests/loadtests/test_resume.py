@@ -20,7 +20,8 @@ from analysis.__main__ import main as analyse
 from loadtests import environment, run_store
 from loadtests.model import RunRecord
 from loadtests.resume import keep_whole_blocks, measured_s, next_block
-from tests.builders import a_block, a_run, a_slice, a_trial, an_experiment, an_outage
+from tests.builders import a_block, a_run, a_slice, a_trial, an_experiment
+from tests.lab_builders import a_browser, an_outage
 from tests.loadtests.tiny_run import (
     EXPERIMENT,
     ROOT,
@@ -168,6 +169,8 @@ def a_killed_run(tmp_path: Path, **changes: Any) -> Path:
         run_store.append_line(folder, run_store.REVOCATIONS_FILE, line)
         line = run_store.outage_line(an_outage(block=block, trial=number, started_s=3.0 * number))
         run_store.append_line(folder, run_store.OUTAGES_FILE, line)
+        line = run_store.tabs_line(a_browser(block=block, trial=number))
+        run_store.append_line(folder, run_store.TABS_FILE, line)
     with (folder / run_store.SLICES_FILE).open("a") as file:
         file.write('{"schema":1,"block":0,"pha')
     return folder
@@ -182,6 +185,8 @@ def test_lines_of_unfinished_blocks_and_torn_ones_are_set_aside(tmp_path: Path) 
     assert [s.round for s in run_store.read_slices(folder, refuse)] == [0, 1]
     assert [t.block for t in run_store.read_revocations(folder, refuse)] == [0, 0]
     assert [o.trial for o in run_store.read_outages(folder, refuse)] == [0, 1]
+    assert [t.block for t in run_store.read_tabs(folder, refuse)] == [0, 0]
+    assert '"block":1' in (folder / "tabs.unfinished.jsonl").read_text()
     aside = (folder / "slices.unfinished.jsonl").read_text().splitlines()
     assert ['"block":1' in aside[0], aside[1]] == [True, '{"schema":1,"block":0,"pha']
     assert measured_s(folder) == pytest.approx(3.5)

@@ -29,7 +29,8 @@ from loadtests.run_store import (
     write_atomically,
     write_run,
 )
-from tests.builders import a_finding, a_run, a_slice, a_trial, an_outage
+from tests.builders import a_finding, a_run, a_slice, a_trial
+from tests.lab_builders import an_outage
 
 
 @pytest.fixture
