@@ -148,17 +148,17 @@ class Walk:
         part = Part(planned, attempt, "browse", load, start_ns, start_ns, horizon_ns)
         self._crew.begin(part)
         before = self._meters[planned.arm].read()
-        lines = run_trials(self._order, planned, phase.trials, sizes)
+        tried = run_trials(self._order, planned, phase.trials, sizes)
         end_ns = time.monotonic_ns()
         self._crew.end(end_ns, give_up=False)
         after = self._meters[planned.arm].read()
         played = self._crew.sum_up(start_ns, end_ns)
         record = self._record(part, played, before, after, end_ns)
         # Not before: without the whole background these are trials at another load.
-        offered_rps = (record.offered + sum(line.probes for line in lines)) / record.duration_s
+        offered_rps = record.offered / record.duration_s + tried.probes_rps
         fraction = offered_rps / capacity_rps if capacity_rps else 0.0
         asked = phase.trials.background_fraction
-        for line in lines:
+        for line in tried.lines:
             loaded = replace(line, load_fraction=fraction, load_asked=asked)
             self._emit(Message(revocation=loaded))
         return record
