@@ -85,11 +85,17 @@ def sizes_of(
     each_rps = replicas / spacing_s
     asked_rps = trials.background_fraction * capacity_rps
     room_rps = max(PROBES_OF_LOAD * asked_rps, PROBES_OF_CAPACITY * capacity_rps) or PROBES_RPS
-    at_once = trials.concurrent or max(1, min(count, int(room_rps / each_rps)))
+    at_once = trials.concurrent or _even(count, max(1, int(room_rps / each_rps)))
     background_rps = max(
         asked_rps - PROBING_SHARE * at_once * each_rps, LEAST_BACKGROUND_OF_LOAD * asked_rps
     )
     return Sizes(count, at_once, spacing_s, background_rps)
+
+
+def _even(count: int, at_most: int) -> int:
+    """No more turns than with `at_most` at once, and the last as full as the others."""
+    turns = -(-count // at_most)
+    return -(-count // turns)
 
 
 def longest_s(sizes: Sizes, ttl_s: int) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass
 from functools import partial
 
 from gevent.lock import BoundedSemaphore
@@ -15,35 +17,57 @@ from loadtests.trial import Lines, Trial
 from loadtests.trial_plans import Sizes, TrialPlan, plan_trials
 
 
-def run_trials(
-    order: Order, planned: PlannedSlice, trials: Trials, sizes: Sizes
-) -> list[RevocationRecord]:
-    """Lines in the order the trials end. A trial that cannot begin (no credential) gives none;
-    the run's findings count the lines that are missing."""
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """Lines in the order the trials ended, and how often was probed while they ran: without the
+    last looks, when most of them only wait."""
+
+    lines: list[RevocationRecord]
+    probes_rps: float
+
+
+def run_trials(order: Order, planned: PlannedSlice, trials: Trials, sizes: Sizes) -> Tried:
+    """A trial that cannot begin (no credential) gives no lines; the run's findings count those
+    that are missing."""
     watchdog = Watchdog(order.experiment.request_timeout_s)
     lines = Lines(order.target(planned.arm), watchdog)
     gate = BoundedSemaphore(sizes.at_once)
     try:
         run = partial(_run, order, planned, lines, gate)
         plans = plan_trials(order, planned, trials, sizes)
-        return [line for told in Group().imap_unordered(run, plans) for line in told]
+        began_ns = time.monotonic_ns()
+        told = list(Group().imap_unordered(run, plans))
+        ran_s = max((each.ran_until_ns - began_ns for each in told), default=0) / 1e9
+        probes = sum(each.probes for each in told)
+        return Tried(
+            [line for each in told for line in each.lines], probes / ran_s if told else 0.0
+        )
     finally:
         lines.close()
         watchdog.close()
 
 
+@dataclass(frozen=True, slots=True)
+class _Told:
+    lines: list[RevocationRecord]
+    probes: int
+    ran_until_ns: int
+
+
 def _run(
     order: Order, planned: PlannedSlice, lines: Lines, gate: BoundedSemaphore, plan: TrialPlan
-) -> list[RevocationRecord]:
+) -> _Told:
     trial = Trial(plan, lines)
     try:
         with gate:
             revoke = trial.run()
     except ExchangeFailed:
-        return []
+        return _Told([], 0, time.monotonic_ns())
+    ran_until_ns = time.monotonic_ns()
+    probes = sum(len(seen.sent_ns) for seen in trial.sightings)
     # While it waits for that it loads nothing.
     trial.look_again()
-    return records(
+    told = records(
         plan,
         revoke,
         trial.sightings,
@@ -52,3 +76,4 @@ def _run(
         run_started_ns=order.run_started_ns,
         ttl_s=trial.ttl_s,
     )
+    return _Told(told, probes, ran_until_ns)

@@ -34,7 +34,7 @@ from loadtests.trials import run_trials
 _NS_PER_S = 1_000_000_000
 
 Emit = Callable[[Message], None]
-Line = TypeVar("Line")
+Told = TypeVar("Told")
 
 
 class Walk:
@@ -151,11 +151,11 @@ class Walk:
         part = self._background(
             planned, attempt, sizes.background_rps, longest_s(sizes, trials.ttl_s)
         )
-        record, lines = self._beside(part, lambda: run_trials(self._order, planned, trials, sizes))
-        offered_rps = (record.offered + sum(line.probes for line in lines)) / record.duration_s
+        record, tried = self._beside(part, lambda: run_trials(self._order, planned, trials, sizes))
+        offered_rps = record.offered / record.duration_s + tried.probes_rps
         fraction = offered_rps / capacity_rps if capacity_rps else 0.0
-        for line in lines:
-            asked = trials.background_fraction
+        asked = trials.background_fraction
+        for line in tried.lines:
             loaded = replace(line, load_fraction=fraction, load_asked=asked)
             self._emit(Message(revocation=loaded))
         return record
@@ -181,18 +181,18 @@ class Walk:
         load = Load("poisson", rate_rps=rate_rps)
         return Part(planned, attempt, "browse", load, start_ns, start_ns, horizon_ns)
 
-    def _beside(self, part: Part, run: Callable[[], list[Line]]) -> tuple[SliceRecord, list[Line]]:
+    def _beside(self, part: Part, run: Callable[[], Told]) -> tuple[SliceRecord, Told]:
         """What was recorded of the background while trials ran, and what they told. Their lines
         are told only then: without the whole background these are trials at another load."""
         self._crew.begin(part)
         meters = self._meters[part.planned.arm]
         before = meters.read()
-        lines = run()
+        told = run()
         end_ns = time.monotonic_ns()
         self._crew.end(end_ns, give_up=False)
         after = meters.read()
         played = self._crew.sum_up(part.start_ns, end_ns)
-        return self._record(part, played, before, after, end_ns), lines
+        return self._record(part, played, before, after, end_ns), told
 
     def _mean_capacity_rps(self, arm: str) -> float:
         """0 where none was measured before."""

@@ -28,11 +28,11 @@ class Trials:
     background_fraction: float
 
     def spacing_s(self, bound_s: float | None) -> float:
-        """Of the probes of one replica, where the law's bound is `bound_s` (None: never, and
-        what is watched is a credential's life)."""
+        """Of the probes of one replica, where the law's bound is `bound_s` (None: never). No
+        longer than their credentials live are victims watched."""
         if self.probe_every_s is not None:
             return self.probe_every_s
-        watched_s = self.ttl_s if bound_s is None else bound_s
+        watched_s = self.ttl_s if bound_s is None else min(bound_s, self.ttl_s)
         return max(LEAST_SPACING_S, SPACING_OF_BOUND * watched_s)
 
     def in_a_slice(self, bound_s: float | None, slices: int) -> int:

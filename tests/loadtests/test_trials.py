@@ -155,7 +155,7 @@ def run(
             admin_secret="secret",
             password="",
         )
-        return run_trials(order, PLANNED, TRIALS, sizes)
+        return run_trials(order, PLANNED, TRIALS, sizes).lines
 
 
 def test_the_interval_holds_each_replicas_lag() -> None:
