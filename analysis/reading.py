@@ -34,35 +34,28 @@ BlockPhaseArm = tuple[int, str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
-    """One replica's view of one acknowledged revocation that told something.
-
-    `lag_high_s` None: never refused.
-    """
-
-    block: int
-    phase: str
-    arm: str
-    lag_low_s: float
-    lag_high_s: float | None
-    effective_within_s: float | None
-
-
-@dataclass(frozen=True, slots=True)
 class Reading:
-    """A run as the analysis sees it. `unreadable` has a line for every line left out."""
+    """A run as the analysis sees it. `unreadable` has a line for every line left out.
+
+    `revocations` are the lines of every trial and replica, also of those that told nothing.
+    """
 
     run: RunRecord
     frame: pd.DataFrame
     cells: tuple[Cell, ...]
     curves: dict[PhaseArmEndpoint, Histogram]
-    trials: tuple[Trial, ...]
+    revocations: tuple[RevocationRecord, ...]
     unreadable: tuple[str, ...]
     repeated_rounds: int
 
     @property
     def experiment(self) -> Experiment:
         return self.run.experiment
+
+    @property
+    def trials(self) -> tuple[RevocationRecord, ...]:
+        """The lines of acknowledged kicks and logouts that told something of the lag."""
+        return tuple(line for line in self.revocations if line.is_telling and line.how != "role")
 
     @property
     def impossible(self) -> dict[str, str]:
@@ -89,8 +82,9 @@ def read(folder: Path) -> Reading:
     """Raises ConfigurationError when `folder` is no run or its run.json is damaged."""
     run = run_store.read_run(folder)
     unreadable: list[str] = []
-    trials = tuple(_trials(run_store.read_revocations(folder, unreadable.append)))
-    accumulator = _Accumulator(run.experiment, unreadable, _lags(trials))
+    written = run_store.read_revocations(folder, unreadable.append)
+    revocations = tuple(_planned(written, run.experiment, unreadable))
+    accumulator = _Accumulator(run.experiment, unreadable, _lags(revocations))
     for record, counted in last_attempts(run_store.read_slices(folder, unreadable.append)):
         accumulator.add(record, counted=counted)
     accumulator.close_block()
@@ -99,7 +93,7 @@ def read(folder: Path) -> Reading:
         frame=accumulator.columns.frame(),
         cells=(*accumulator.cells, *accumulator.trials_without_slices(), *_fact_cells(run)),
         curves=accumulator.curves,
-        trials=trials,
+        revocations=revocations,
         unreadable=tuple(unreadable),
         repeated_rounds=accumulator.repeated_rounds,
     )
@@ -216,31 +210,38 @@ class _Accumulator:
         )
 
     def _check_planned(self, record: SliceRecord) -> None:
-        if record.phase not in {phase.name for phase in self.experiment.phases}:
-            raise ValueError("the experiment has no such phase")
-        if record.arm not in {arm.name for arm in self.experiment.arms}:
-            raise ValueError("the experiment has no such arm")
+        stranger = _stranger(record, self.experiment)
+        if stranger is not None:
+            raise ValueError(stranger)
 
 
-def _trials(records: Iterable[RevocationRecord]) -> Iterator[Trial]:
-    for record in records:
-        if record.is_telling:
-            yield Trial(
-                record.block,
-                record.phase,
-                record.arm,
-                record.lag_low_s,
-                record.lag_high_s,
-                record.effective_within_s,
-            )
+def _stranger(line: SliceRecord | RevocationRecord, experiment: Experiment) -> str | None:
+    """What the experiment does not know of a line."""
+    if line.phase not in {phase.name for phase in experiment.phases}:
+        return "the experiment has no such phase"
+    if line.arm not in {arm.name for arm in experiment.arms}:
+        return "the experiment has no such arm"
+    return None
 
 
-def _lags(trials: Iterable[Trial]) -> dict[BlockPhaseArm, tuple[float | None, ...]]:
-    lags: dict[BlockPhaseArm, tuple[float | None, ...]] = {}
-    for trial in trials:
-        key = (trial.block, trial.phase, trial.arm)
-        lags[key] = (*lags.get(key, ()), trial.lag_high_s)
-    return lags
+def _planned(
+    lines: Iterable[RevocationRecord], experiment: Experiment, unreadable: list[str]
+) -> Iterator[RevocationRecord]:
+    for line in lines:
+        stranger = _stranger(line, experiment)
+        if stranger is None:
+            yield line
+        else:
+            unreadable.append(f"trial of {line.arm} in {line.phase} left out: {stranger}")
+
+
+def _lags(lines: Iterable[RevocationRecord]) -> dict[BlockPhaseArm, tuple[float | None, ...]]:
+    """Of kicks and logouts: how long a changed role takes is another question."""
+    lags: dict[BlockPhaseArm, list[float | None]] = {}
+    for line in lines:
+        if line.is_telling and line.how != "role":
+            lags.setdefault((line.block, line.phase, line.arm), []).append(line.lag_high_s)
+    return {key: tuple(values) for key, values in lags.items()}
 
 
 def _fact_cells(run: RunRecord) -> Iterator[Cell]:
