@@ -37,6 +37,10 @@ def _lines(content: Content) -> Iterator[str]:
         yield from ("## Distance to the store", "")
         for table in content.distances:
             yield from table_lines(table)
+    if content.laws is not None:
+        yield from ("## Revocation", "")
+        for table in (content.laws, *content.revocations):
+            yield from table_lines(table)
     yield from ("## Charts", "")
     for picture in content.pictures:
         yield from _picture(picture)

@@ -17,6 +17,10 @@ from analysis.gates import Judged, judge_gates
 from analysis.metrics import METRICS
 from analysis.reading import Reading
 from analysis.results import Result, results_of
+from analysis.revocations.document import lag_rows, law_row, life_row
+from analysis.revocations.lags import CHANGES, LagGroup, lag_groups
+from analysis.revocations.laws import TriedLaw, laws_on_trial
+from analysis.revocations.lives import ComputedLife, computed_lives
 from loadtests.gates import Gate, read_rule
 from loadtests.model import SCHEMA, Finding
 from loadtests.run_store import RUN_FILE
@@ -35,6 +39,9 @@ class Summary:
     comparisons: tuple[Comparison, ...]
     floors: tuple[Floor, ...]
     gates: tuple[Judged, ...] = ()
+    laws: tuple[TriedLaw, ...] = ()
+    lags: tuple[LagGroup, ...] = ()
+    lives: tuple[ComputedLife, ...] = ()
 
 
 def summarise(reading: Reading, rules: Sequence[str] = ()) -> Summary:
@@ -42,7 +49,8 @@ def summarise(reading: Reading, rules: Sequence[str] = ()) -> Summary:
     gates = _gates(reading, rules)
     results = tuple(results_of(reading, METRICS.values()))
     floors = tuple(floors_of(results))
-    findings = tuple(findings_of(reading, results, floors))
+    laws = laws_on_trial(reading)
+    findings = tuple(findings_of(reading, results, floors, laws))
     return Summary(
         reading=reading,
         verdict="INVALID" if any(f.severity == "invalid" for f in findings) else "VALID",
@@ -51,6 +59,9 @@ def summarise(reading: Reading, rules: Sequence[str] = ()) -> Summary:
         comparisons=tuple(comparisons_of(reading.experiment, results, floors)),
         floors=floors,
         gates=tuple(judge_gates(gates, results)),
+        laws=laws,
+        lags=tuple(group for change in CHANGES for group in lag_groups(reading, change)),
+        lives=tuple(computed_lives(reading, laws)),
     )
 
 
@@ -80,6 +91,9 @@ def as_json(summary: Summary) -> str:
             {name: rounded(v) if isinstance(v, float) else v for name, v in row.items()}
             for row in frontier_rows(summary.reading, summary.results, summary.comparisons)
         ],
+        "laws": [law_row(law) for law in summary.laws],
+        "revocation_lags": [row for group in summary.lags for row in lag_rows(group)],
+        "computed_lives": [life_row(life) for life in summary.lives],
     }
     return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 

@@ -88,6 +88,13 @@ def lines_of(
     )
 
 
+def spacing_in(reading: Reading, arm: str, phase: Phase) -> Spacing:
+    """Of the probes after kicks and logouts; as planned where none told anything."""
+    law = reading.law(arm)
+    lines = [line for line in lines_of(reading, arm, phase, "revoke") if line.is_telling]
+    return Spacing.of(lines, phase.trials, None if law is None else law.bound_s)
+
+
 def lag_s(line: RevocationRecord) -> float:
     return math.inf if line.lag_high_s is None else line.lag_high_s
 

@@ -39,14 +39,21 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
+class Breach:
+    """The line that broke a law by most, and how long it was allowed to accept."""
+
+    line: RevocationRecord
+    allowed_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class TriedLaw:
     """The law of one arm and what became of it.
 
     `within_s` is the longest that any tested trial allowed: the bound, or the life of a victim's
     credential where that was shorter. `trials` and `replica_trials` are the tested ones.
     `proven_max_s` is the largest `lag_low_s` among them, `possible_max_s` the largest `lag_high_s`
-    of those that refused. `breach` is the worst line of a broken law, and `reason` says why one was
-    not tested. `spacing` is None without a tested line.
+    of those that refused. `reason` says why a law was not tested; `spacing` is None then.
     """
 
     arm: str
@@ -58,7 +65,7 @@ class TriedLaw:
     replica_trials: int
     proven_max_s: float | None
     possible_max_s: float | None
-    breach: RevocationRecord | None
+    breach: Breach | None
     counts: Counts
     spacing: Spacing | None
 
@@ -133,10 +140,15 @@ def _tried(reading: Reading, arm: Arm) -> TriedLaw:
         replica_trials=len(tested),
         proven_max_s=max((line.lag_low_s for line, _ in tested), default=None),
         possible_max_s=max(refused, default=None),
-        breach=max(broken, key=lambda each: each[0].lag_low_s - each[1])[0] if broken else None,
+        breach=_worst(broken),
         counts=_counts(reading, arm.name, lines, len(broken)),
         spacing=Spacing.of([line for line, _ in tested], None, bound_s) if tested else None,
     )
+
+
+def _worst(broken: Sequence[Allowed]) -> Breach | None:
+    late = max(broken, key=lambda each: each[0].lag_low_s - each[1], default=None)
+    return None if late is None else Breach(*late)
 
 
 def leeway_of(arm: Arm) -> float:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from statistics import median
 
 from analysis.reading import Reading
 from analysis.revocations.lags import lag_s
 from analysis.revocations.laws import TriedLaw, leeway_of
 
 LIVES_S = (300.0, 900.0, 3600.0)
+LIFE_SETTINGS = ("token_ttl_s", "access_ttl_s")
 # Whole seconds, and a revoke soon after the login, leave more than this of a credential's life.
-# What usually refuses sooner was not waiting for expiry.
+# Whoever refuses sooner was not waiting for expiry.
 _UNTIL_EXPIRY = 0.25
 
 
@@ -35,31 +36,38 @@ class ComputedLife:
 def computed_lives(reading: Reading, laws: Sequence[TriedLaw]) -> Iterator[ComputedLife]:
     """Of arms whose law is about the life of a credential and was seen to hold; no others."""
     for law in laws:
-        if law.verdict != "holds" or not is_about_lives(reading, law):
+        waits = waits_for_expiry(reading, law.arm)
+        if law.verdict != "holds" or not (waits or _is_a_life(reading, law)):
             continue
         leeway_s = leeway_of(reading.experiment.arm(law.arm))
-        waits = waits_for_expiry(reading, law.arm)
         for life_s in LIVES_S:
             mean_s = life_s / 2 + leeway_s if waits else None
             yield ComputedLife(law.arm, life_s, leeway_s, mean_s, life_s + leeway_s)
 
 
-def is_about_lives(reading: Reading, law: TriedLaw) -> bool:
-    """Whether the bound is no shorter than the lives of the victims' credentials."""
-    lives = [life_s for _, life_s in _lags_and_lives(reading, law.arm)]
-    return law.bound_s is not None and bool(lives) and law.bound_s >= max(lives)
-
-
 def waits_for_expiry(reading: Reading, arm: str) -> bool:
+    """Whether nothing but expiry ended any victim's credential, nor need have, by the law."""
+    law = reading.law(arm)
     known = _lags_and_lives(reading, arm)
-    return bool(known) and median(lag / life_s for lag, life_s in known) >= _UNTIL_EXPIRY
+    if law is None or law.bound_s is None or not known:
+        return False
+    longest_s = max(life_s for _, life_s in known)
+    # Lives are noted in whole seconds, rounded up.
+    return math.ceil(law.bound_s) >= longest_s and all(
+        _UNTIL_EXPIRY * life_s <= lag < math.inf for lag, life_s in known
+    )
+
+
+def _is_a_life(reading: Reading, law: TriedLaw) -> bool:
+    """Whether the bound is the life that the arm's settings give to its tokens."""
+    arm = reading.experiment.arm(law.arm)
+    lives = (arm.settings[name] for name in LIFE_SETTINGS if name in arm.settings)
+    return law.bound_s in {float(life_s) + leeway_of(arm) for life_s in lives}
 
 
 def _lags_and_lives(reading: Reading, arm: str) -> list[tuple[float, float]]:
     """Runs that did not note the life of each victim give all of them the phase's."""
-    lives: dict[str, float] = {
-        p.name: p.trials.ttl_s for p in reading.experiment.phases if p.trials
-    }
+    lives = {p.name: float(p.trials.ttl_s) for p in reading.experiment.phases if p.trials}
     return [
         (lag_s(line), lives[line.phase] if line.ttl_s is None else line.ttl_s)
         for line in reading.trials

@@ -32,6 +32,12 @@ def load_text(phase: Phase, phases: Iterable[Phase]) -> str:
     return said if len(alike) < 2 else f"{said} ({phase.name})"
 
 
+def at_load(phase: Phase, phases: Iterable[Phase]) -> str:
+    """` at 30% load`, to tell phases apart; nothing where there is one."""
+    tried = [p for p in phases if p.trials is not None]
+    return "" if len(tried) < 2 else f" at {load_text(phase, tried)} load"
+
+
 def offered(lines: Sequence[RevocationRecord]) -> tuple[float, float] | None:
     """The least and the most that was really offered, as a share of capacity; None: unknown."""
     known = [line.load_fraction for line in lines if line.load_asked is not None]
