@@ -17,6 +17,7 @@ import pandas as pd
 from analysis.cells import Cell, Latency, Sums
 from analysis.frame import Columns, rows_of
 from analysis.knees import Probe, knee_of
+from analysis.trial_lags import BlockPhaseArm, TrialLags, lags_of
 from loadtests import run_store
 from loadtests.histogram import Histogram
 from loadtests.model import (
@@ -30,7 +31,6 @@ from loadtests.model import (
 )
 
 PhaseArmEndpoint = tuple[str, str, str]
-BlockPhaseArm = tuple[int, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def read(folder: Path) -> Reading:
     unreadable: list[str] = []
     written = run_store.read_revocations(folder, unreadable.append)
     revocations = tuple(_planned(written, run.experiment, unreadable))
-    accumulator = _Accumulator(run.experiment, unreadable, _lags(revocations))
+    accumulator = _Accumulator(run.experiment, unreadable, lags_of(revocations, run.experiment))
     for record, counted in last_attempts(run_store.read_slices(folder, unreadable.append)):
         accumulator.add(record, counted=counted)
     accumulator.close_block()
@@ -131,7 +131,7 @@ class _Accumulator:
 
     experiment: Experiment
     unreadable: list[str]
-    lags: dict[BlockPhaseArm, tuple[float | None, ...]]
+    lags: dict[BlockPhaseArm, TrialLags]
     columns: Columns = field(default_factory=Columns)
     cells: list[Cell] = field(default_factory=list)
     curves: dict[PhaseArmEndpoint, Histogram] = field(default_factory=dict)
@@ -171,8 +171,15 @@ class _Accumulator:
 
     def trials_without_slices(self) -> Iterator[Cell]:
         kinds = {phase.name: phase.kind for phase in self.experiment.phases}
-        for (block, phase, arm), lags_s in self.lags.items():
-            yield Cell(block, arm, phase, kinds.get(phase), lags_s=lags_s)
+        for (block, phase, arm), lags in self.lags.items():
+            yield Cell(
+                block,
+                arm,
+                phase,
+                kinds.get(phase),
+                lags_s=lags.lags_s,
+                resolution_s=lags.resolution_s,
+            )
 
     def _count(self, record: SliceRecord, response: dict[str, Histogram]) -> None:
         key = (record.phase, record.arm)
@@ -195,6 +202,7 @@ class _Accumulator:
             if (of_phase, of_arm) == (phase, arm)
         }
         planned = self.experiment.phase(phase)
+        lags = self.lags.pop((self.block, phase, arm), TrialLags())
         probes = tuple(self.open_probes.get((phase, arm), ()))
         return Cell(
             self.block,
@@ -203,7 +211,8 @@ class _Accumulator:
             planned.kind,
             sums=sums,
             latency=latency,
-            lags_s=self.lags.pop((self.block, phase, arm), ()),
+            lags_s=lags.lags_s,
+            resolution_s=lags.resolution_s,
             probes=probes,
             knee=knee_of(probes, planned),
             added=tuple(self.open_added.get((phase, arm), ())),
@@ -233,15 +242,6 @@ def _planned(
             yield line
         else:
             unreadable.append(f"trial of {line.arm} in {line.phase} left out: {stranger}")
-
-
-def _lags(lines: Iterable[RevocationRecord]) -> dict[BlockPhaseArm, tuple[float | None, ...]]:
-    """Of kicks and logouts: how long a changed role takes is another question."""
-    lags: dict[BlockPhaseArm, list[float | None]] = {}
-    for line in lines:
-        if line.is_telling and line.how != "role":
-            lags.setdefault((line.block, line.phase, line.arm), []).append(line.lag_high_s)
-    return {key: tuple(values) for key, values in lags.items()}
 
 
 def _fact_cells(run: RunRecord) -> Iterator[Cell]:

@@ -11,7 +11,7 @@ from analysis.revocations.exposure import RATES_RPS, Expected, Exposure
 from analysis.revocations.lags import LagGroup
 from analysis.revocations.lives import ComputedLife
 from analysis.revocations.loads import load_text, offered
-from analysis.units import number, plain_seconds, rate, span
+from analysis.units import number, plain_seconds, span
 
 _COMPUTED = (
     "Computed, not counted: rate × lag, for one user whose requests reach all replicas alike; on "
@@ -40,7 +40,7 @@ def exposure_table(summary: Summary, groups: Iterable[LagGroup]) -> Table:
         computed = (_expected(exposure.expected(rate_rps)) for rate_rps in RATES_RPS)
         counted = f"{exposure.accepted:,}{of}", f"{exposure.most:,}"
         rows.append((*place_of(summary, group), *computed, *counted))
-    computed_columns = (f"at {rate(rate_rps)}, computed" for rate_rps in RATES_RPS)
+    computed_columns = (f"at {rate_rps:g} req/s, computed" for rate_rps in RATES_RPS)
     return Table(
         "Exposure: requests of a revoked user that were let in after the acknowledgement",
         ("arm", "load", *computed_columns, "counted by probes", "most"),
@@ -67,7 +67,7 @@ def lives_table(lives: Sequence[ComputedLife]) -> Table:
                 *(_let_in(mean_s, worst_s, rate_rps) for rate_rps in RATES_RPS),
             )
         )
-    rates = (f"accepted at {rate(rate_rps)}" for rate_rps in RATES_RPS)
+    rates = (f"accepted at {rate_rps:g} req/s" for rate_rps in RATES_RPS)
     return Table(
         "Computed from the laws, not measured: what longer lives would mean",
         ("life", "arms", "mean lag", "worst lag", *rates),
@@ -83,7 +83,7 @@ def place_of(summary: Summary, group: LagGroup) -> tuple[str, str]:
     if load is None:
         return group.arm, said
     ends = [f"{share:.0%}" for share in load]
-    really = ends[0] if ends[0] == ends[1] else "–".join(ends)
+    really = ends[0] if ends[0] == ends[1] else f"{ends[0].removesuffix('%')}–{ends[1]}"
     return group.arm, f"{said}\n(offered {really})"
 
 
@@ -95,6 +95,10 @@ def _let_in(mean_s: float | None, worst_s: float, rate_rps: float) -> str:
 def _expected(expected: Expected) -> str:
     if math.isinf(expected.mean_high):
         return "without end"
-    low, high = number(expected.mean_low), number(expected.mean_high)
-    mean = low if low == high else span(low, high)
-    return f"{mean}\nworst {number(expected.worst)}"
+    low, high = _requests(expected.mean_low), _requests(expected.mean_high)
+    return f"{low if low == high else span(low, high)}\nworst {_requests(expected.worst)}"
+
+
+def _requests(count: float) -> str:
+    """No finer than anybody cares: of less than one, hundredths."""
+    return number(count) if count >= 1 else f"{count:.2f}"

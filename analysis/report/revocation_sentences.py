@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from analysis.report.summary import Summary
 from analysis.revocations.lags import LagGroup
 from analysis.revocations.lives import waits_for_expiry
-from analysis.revocations.loads import at_load, usual
+from analysis.revocations.loads import at_load, load_text, usual
 from analysis.units import plain_seconds
 
 # The life that most access tokens are given; a revocation phase uses a shorter one.
@@ -20,7 +20,8 @@ def revocation_sentences(summary: Summary, pair: tuple[str, str]) -> Iterator[st
     phase = usual(group.phase for group in summary.lags)
     if phase is None:
         return
-    where = at_load(phase, summary.reading.experiment.phases)
+    phases = summary.reading.experiment.phases
+    where = at_load(phase, phases)
     groups = {
         group.arm: group
         for group in summary.lags
@@ -28,7 +29,8 @@ def revocation_sentences(summary: Summary, pair: tuple[str, str]) -> Iterator[st
     }
     stays = [_stay(summary, groups[arm]) for arm in pair if arm in groups]
     if stays:
-        yield f"A kicked user was seen to stay in for {' and '.join(stays)}{where}."
+        who = f"At {load_text(phase, phases)} load a" if where else "A"
+        yield f"{who} kicked user was seen to stay in for {' and '.join(stays)}."
     yield from _ends(summary, groups, where)
     yield from _computed(summary, pair)
 
@@ -54,11 +56,11 @@ def _ends(summary: Summary, groups: dict[str, LagGroup], where: str) -> Iterator
         return
     fastest, slowest = ending[0], ending[-1]
     alike = [g.arm for g in ending if _said(g) == _said(fastest)]
-    never = [g.arm for g in others if g.replica.never]
-    silent = f"; {', '.join(never)} did not end in every trial" if never else ""
+    never = [f"“{g.arm}”" for g in others if g.replica.never]
+    silent = f"; without end in {', '.join(never)}" if never else ""
     yield (
-        f"Of all arms{where}, a revoke held soonest in {', '.join(alike)} ({_said(fastest)} of "
-        f"replica-trials) and latest in {slowest.arm} ({_said(slowest)}{_lived(summary, slowest)})"
+        f"Of all arms{where}, a revoke held soonest in {', '.join(alike)} ({_said(fastest)}) "
+        f"and latest in {slowest.arm} ({_said(slowest)}{_lived(summary, slowest)})"
         f"{silent}."
     )
 
@@ -88,9 +90,13 @@ def _lived(summary: Summary, group: LagGroup) -> str:
 
 
 def _computed(summary: Summary, pair: tuple[str, str]) -> Iterator[str]:
-    """Only from a law that was seen to hold."""
-    lives = [life for life in summary.lives if life.arm in pair and life.mean_lag_s is not None]
-    usual_lives = [life for life in lives if life.life_s == USUAL_TOKEN_LIFE_S]
+    """Only from laws that were seen to hold: of the pair, or where it has none of all arms."""
+    expiring = [
+        life
+        for life in summary.lives
+        if life.mean_lag_s is not None and life.life_s == USUAL_TOKEN_LIFE_S
+    ]
+    usual_lives = [life for life in expiring if life.arm in pair] or expiring
     if not usual_lives:
         return
     arms = " and ".join(life.arm for life in usual_lives)

@@ -19,6 +19,7 @@ _ENDS = (
 _MEDIAN = (
     "“Median of blocks”: the middle one of the blocks' own p99, which needs 100 in each block."
 )
+_QUANTILES = ("p50", "p99", "p99, median of blocks", "max")
 _WORST = (
     "The longest lag of a trial's replicas: how long until a revoke holds everywhere. Only trials "
     "in which every replica told something."
@@ -52,7 +53,7 @@ def _per_replica(summary: Summary, groups: Iterable[LagGroup]) -> Table:
         )
         for group in groups
     )
-    columns = ("trials", "p50", "p99", "p99, median of blocks", "max", "re-accepted", "spacing")
+    columns = ("replica-trials", *_QUANTILES, "re-accepted", "spacing: asked, achieved")
     return Table(
         "Time to revoke (kick or logout), per replica",
         ("arm", "load", *columns),
@@ -103,7 +104,7 @@ def _roles(summary: Summary, groups: Iterable[LagGroup]) -> Table:
         why.setdefault(reason, []).append(arm)
     return Table(
         "Time until a changed role is seen",
-        ("arm", "load", "trials", "p50", "p99", "max", "worst: p50", "p99", "max"),
+        ("arm", "load", "replica-trials", "p50", "p99", "max", "worst: p50", "p99", "max"),
         tuple(rows),
         (_ROLE, *(f"No role can be changed in {', '.join(arms)}: {r}." for r, arms in why.items())),
     )
