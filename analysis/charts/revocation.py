@@ -10,7 +10,7 @@ from matplotlib.patches import Patch
 
 from analysis.charts.chart import Measured, NothingToDrawError, chart
 from analysis.charts.lag_panel import FLOOR, LAW, LOAD_LINES, ROLE, ArmLags, Line, draw_panel
-from analysis.revocations.lags import CHANGES, lag_groups
+from analysis.revocations.lags import lag_groups
 from analysis.revocations.loads import by_load, load_text, usual
 from analysis.style import SOFT, WIDTH_IN
 from loadtests.model import Phase
@@ -59,8 +59,7 @@ def revocation(measured: Measured) -> Figure:
 def _arms(measured: Measured) -> list[ArmLags]:
     """The quickest first, by the median over the usual load; those that never refuse last."""
     reading = measured.reading
-    groups = [group for change in CHANGES for group in lag_groups(reading, change)]
-    told = [group for group in groups if not reading.experiment.arm(group.arm).is_control]
+    told = [g for g in lag_groups(reading) if not reading.experiment.arm(g.arm).is_control]
     lines = _lines([group.phase for group in told if group.change == "revoke"])
     arms = []
     for name in dict.fromkeys(group.arm for group in told):

@@ -14,8 +14,8 @@ _COLUMNS = (
     "measured max",
     "replica-trials (trials)",
     "verdict",
-    "revokes refused",
-    "indeterminate",
+    "failure rate, 95%",
+    "revokes ok, refused, indeterminate",
     "re-accepted",
     "false rejects",
 )
@@ -51,9 +51,9 @@ def _row(law: TriedLaw) -> tuple[str, ...]:
         allowed_text(law),
         max_text(law),
         over,
-        verdict_text(law),
-        f"{counts.revokes_refused:,}",
-        f"{counts.revokes_indeterminate:,}",
+        "holds" if law.verdict == "holds" else verdict_text(law),
+        NOTHING if law.failure_rate_below is None else f"< {rate_text(law.failure_rate_below)}",
+        f"{counts.revokes_ok:,}, {counts.revokes_refused:,}, {counts.revokes_indeterminate:,}",
         f"{counts.reaccepted:,}",
         f"{counts.false_rejects:,}",
     )

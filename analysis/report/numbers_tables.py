@@ -121,7 +121,7 @@ def _cell(summary: Summary, result: Result | None, phase: Phase | None) -> str:
         return NOTHING
     if phase is None or phase.trials is None or result.value is None:
         return value_text(result)
-    resolution_s = spacing_in(summary.reading, result.arm, phase).asked_s
+    resolution_s = spacing_in(summary.reading, summary.lags, result.arm, phase).asked_s
     if (result.high or result.value) <= resolution_s:
         return f"≤ {plain_seconds(resolution_s)}"
     return value_text(result)
@@ -141,7 +141,8 @@ def _load_text(summary: Summary, phase: Phase) -> str:
     load = phase.load
     if phase.trials is not None:
         arms = summary.reading.experiment.arms_in(phase)
-        asked = [spacing_in(summary.reading, arm.name, phase).asked_s for arm in arms]
+        spacings = (spacing_in(summary.reading, summary.lags, arm.name, phase) for arm in arms)
+        asked = [spacing.asked_s for spacing in spacings]
         ends = list(dict.fromkeys(plain_seconds(each) for each in (min(asked), max(asked))))
         return (
             f"trials over {phase.trials.background_fraction:.0%} load, probes every "

@@ -99,7 +99,8 @@ def _computed(summary: Summary, pair: tuple[str, str]) -> Iterator[str]:
     usual_lives = [life for life in expiring if life.arm in pair] or expiring
     if not usual_lives:
         return
-    arms = " and ".join(life.arm for life in usual_lives)
+    *others, last = [life.arm for life in usual_lives]
+    arms = f"{', '.join(others)} and {last}" if others else last
     mean_s = max(life.mean_lag_s or 0.0 for life in usual_lives)
     worst_s = max(life.worst_lag_s for life in usual_lives)
     yield (

@@ -18,7 +18,7 @@ from analysis.metrics import METRICS
 from analysis.reading import Reading
 from analysis.results import Result, results_of
 from analysis.revocations.document import lag_rows, law_row, life_row
-from analysis.revocations.lags import CHANGES, LagGroup, lag_groups
+from analysis.revocations.lags import LagGroup, lag_groups
 from analysis.revocations.laws import TriedLaw, laws_on_trial
 from analysis.revocations.lives import ComputedLife, computed_lives
 from loadtests.gates import Gate, read_rule
@@ -60,7 +60,7 @@ def summarise(reading: Reading, rules: Sequence[str] = ()) -> Summary:
         floors=floors,
         gates=tuple(judge_gates(gates, results)),
         laws=laws,
-        lags=tuple(group for change in CHANGES for group in lag_groups(reading, change)),
+        lags=tuple(lag_groups(reading)),
         lives=tuple(computed_lives(reading, laws)),
     )
 

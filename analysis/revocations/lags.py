@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Literal
@@ -68,31 +68,27 @@ class LagGroup:
         return sum(line.reaccepted for line in self.lines)
 
 
-def lag_groups(reading: Reading, change: Change) -> Iterator[LagGroup]:
-    """By arm as planned, then by load; only where something was told."""
-    for arm in reading.experiment.arms:
-        for phase in by_load(reading.experiment.phases):
-            lines = lines_of(reading, arm.name, phase, change)
-            if any(line.is_telling for line in lines):
-                yield _group(reading, arm.name, phase, change, lines)
+def lag_groups(reading: Reading) -> Iterator[LagGroup]:
+    """Revokes before roles, then by arm as planned and by load; only where something was told."""
+    lines: dict[tuple[Change, str, str], list[RevocationRecord]] = {}
+    for line in reading.revocations:
+        change: Change = "role" if line.how == "role" else "revoke"
+        lines.setdefault((change, line.arm, line.phase), []).append(line)
+    for change in CHANGES:
+        for arm in reading.experiment.arms:
+            for phase in by_load(reading.experiment.phases):
+                mine = tuple(lines.get((change, arm.name, phase.name), ()))
+                if any(line.is_telling for line in mine):
+                    yield _group(reading, arm.name, phase, change, mine)
 
 
-def lines_of(
-    reading: Reading, arm: str, phase: Phase, change: Change
-) -> tuple[RevocationRecord, ...]:
-    return tuple(
-        line
-        for line in reading.revocations
-        if (line.arm, line.phase) == (arm, phase.name)
-        and (line.how == "role") == (change == "role")
-    )
-
-
-def spacing_in(reading: Reading, arm: str, phase: Phase) -> Spacing:
+def spacing_in(reading: Reading, groups: Iterable[LagGroup], arm: str, phase: Phase) -> Spacing:
     """Of the probes after kicks and logouts; as planned where none told anything."""
+    place = ("revoke", arm, phase.name)
+    found = (g.spacing for g in groups if (g.change, g.arm, g.phase.name) == place)
     law = reading.law(arm)
-    lines = [line for line in lines_of(reading, arm, phase, "revoke") if line.is_telling]
-    return Spacing.of(lines, phase.trials, None if law is None else law.bound_s)
+    planned = Spacing.of((), phase.trials, None if law is None else law.bound_s)
+    return next(found, planned)
 
 
 def lag_s(line: RevocationRecord) -> float:

@@ -48,7 +48,7 @@ class Spacing:
 
     @property
     def achieved_text(self) -> str:
-        """`2.10 ms (worst 4.00 ms)`, or `not noted`."""
+        """`2.10 ms (worst 4.00 ms)` on two lines, or `not noted`."""
         if self.typical_s is None or self.worst_s is None:
             return "not noted"
-        return f"{seconds(self.typical_s)} (worst {seconds(self.worst_s)})"
+        return f"{seconds(self.typical_s)}\n(worst {seconds(self.worst_s)})"
