@@ -14,7 +14,6 @@ from loadtests.model import (
     Arm,
     ArmFacts,
     BlockFacts,
-    EndpointRecord,
     Experiment,
     LawRecord,
     Load,
@@ -25,7 +24,7 @@ from loadtests.model import (
     SliceRecord,
     Trials,
 )
-from tests.builders import a_phase, a_run, a_trial, an_arm, an_endpoint, an_experiment
+from tests.builders import a_phase, a_run, a_trial, an_arm, an_experiment
 from tests.run_folders import slices_of, write_run_folder
 
 LIFE_S = 3
@@ -125,11 +124,6 @@ def write_lab_folder(results: Path, run: RunRecord | None = None, **changes: Any
         "trials": tuple(lab_lines(run.experiment)),
     }
     return write_run_folder(results, run, **(whole | changes))
-
-
-def refused_users(n: int) -> dict[str, EndpointRecord]:
-    """Endpoints of a slice in which so many good users were answered 401."""
-    return {"GET /me": an_endpoint({"200": 300, "401": n})}
 
 
 def _facts(arm: Arm, facts: ArmFacts) -> ArmFacts:
