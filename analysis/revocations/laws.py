@@ -15,7 +15,7 @@ from analysis.reading import Reading
 from analysis.revocations.rates import rate_below
 from analysis.revocations.spacing import Spacing
 from analysis.units import plain_seconds, seconds
-from loadtests.model import Arm, LawRecord, RevocationRecord
+from loadtests.model import Arm, Experiment, LawRecord, RevocationRecord
 
 # A line, and how long after the acknowledgement its credential may still be accepted.
 Allowed = tuple[RevocationRecord, float]
@@ -95,14 +95,25 @@ def laws_on_trial(reading: Reading) -> tuple[TriedLaw, ...]:
     return tuple(_tried(reading, arm) for arm in experiment.arms)
 
 
-def allowed_s(line: RevocationRecord, bound_s: float, leeway_s: float) -> float:
+def life_of(line: RevocationRecord, experiment: Experiment) -> float | None:
+    """Of the victim's credential in seconds, None: without end. Runs that did not note it, nor how
+    long they watched, gave every victim the phase's."""
+    trials = experiment.phase(line.phase).trials
+    if line.ttl_s is not None or line.watched_s is not None or trials is None:
+        return line.ttl_s
+    return float(trials.ttl_s)
+
+
+def allowed_s(
+    line: RevocationRecord, bound_s: float, life_s: float | None, leeway_s: float
+) -> float:
     """How long after the acknowledgement this line's credential may still be accepted.
 
     The law's bound; or what the server promised of this revoke, or the victim's own life, where
     they are shorter: no credential outlives its end, whatever renews it.
     """
     promised_s = bound_s if line.effective_within_s is None else line.effective_within_s
-    lives_s = bound_s if line.ttl_s is None else line.ttl_s + leeway_s
+    lives_s = bound_s if life_s is None else life_s + leeway_s
     return min(bound_s, promised_s, lives_s)
 
 
@@ -118,7 +129,11 @@ def _tried(reading: Reading, arm: Arm) -> TriedLaw:
     leeway_s = leeway_of(arm)
     told: list[Allowed] = []
     if bound_s is not None:
-        told = [(line, allowed_s(line, bound_s, leeway_s)) for line in lines if line.is_telling]
+        told = [
+            (line, allowed_s(line, bound_s, life_of(line, reading.experiment), leeway_s))
+            for line in lines
+            if line.is_telling
+        ]
     tested = [(line, within_s) for line, within_s in told if _is_tested(line, within_s)]
     broken = [(line, within_s) for line, within_s in tested if line.lag_low_s > within_s]
     verdict: LawVerdict = "holds"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from analysis.reading import Reading
 from analysis.revocations.lags import lag_s
-from analysis.revocations.laws import TriedLaw, leeway_of
+from analysis.revocations.laws import TriedLaw, leeway_of, life_of
 
 LIVES_S = (300.0, 900.0, 3600.0)
 LIFE_SETTINGS = ("token_ttl_s", "access_ttl_s")
@@ -66,10 +66,8 @@ def _is_a_life(reading: Reading, law: TriedLaw) -> bool:
 
 
 def _lags_and_lives(reading: Reading, arm: str) -> list[tuple[float, float]]:
-    """Runs that did not note the life of each victim give all of them the phase's."""
-    lives = {p.name: float(p.trials.ttl_s) for p in reading.experiment.phases if p.trials}
-    return [
-        (lag_s(line), lives[line.phase] if line.ttl_s is None else line.ttl_s)
-        for line in reading.trials
-        if line.arm == arm
-    ]
+    """Of credentials that end at all."""
+    lives = (
+        (line, life_of(line, reading.experiment)) for line in reading.trials if line.arm == arm
+    )
+    return [(lag_s(line), life_s) for line, life_s in lives if life_s is not None]

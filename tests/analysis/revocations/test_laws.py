@@ -85,8 +85,8 @@ NOT_TESTED = {
         "never refused while watched for at most 5.00 s, less than the 15 min allowed",
     ),
     "an old line that never refused": (
-        (a_line(4.9, None, watched_s=None),),
-        "never refused while watched for a time not noted, less than the 15 min allowed",
+        (a_line(1.9, None, watched_s=None),),
+        "never refused while watched for a time not noted, less than the 3 s allowed",
     ),
 }
 
@@ -149,6 +149,12 @@ def test_a_credential_is_not_good_beyond_its_own_life() -> None:
     late = replace(expired, lag_low_s=2.4, lag_high_s=2.45)
     assert tried(900.5, late, settings=settings).verdict == "holds"
     assert tried(900.5, replace(late, lag_low_s=2.6), settings=settings).verdict == "BROKEN"
+
+
+def test_an_old_run_gives_every_victim_the_phases_life() -> None:
+    old = a_line(2.9, 2.95, watched_s=None)
+    assert tried(900.0, old).within_s == 3.0
+    assert tried(900.0, replace(old, lag_low_s=3.1, lag_high_s=3.2)).verdict == "BROKEN"
 
 
 def test_a_server_is_held_to_what_it_promised_of_this_revoke() -> None:
