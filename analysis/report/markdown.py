@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from analysis.charts import Picture
 from analysis.report.content import Content
@@ -33,14 +33,9 @@ def _lines(content: Content) -> Iterator[str]:
     yield from ("## Arms", "", *table_lines(content.arms))
     if content.key_results is not None:
         yield from ("## Results", "", INTERVALS, "", *table_lines(content.key_results))
-    if content.distances:
-        yield from ("## Distance to the store", "")
-        for table in content.distances:
-            yield from table_lines(table)
-    if content.laws is not None:
-        yield from ("## Revocation", "")
-        for table in (content.laws, *content.revocations):
-            yield from table_lines(table)
+    yield from _section("Distance to the store", content.distances)
+    laws = () if content.laws is None else (content.laws,)
+    yield from _section("Revocation", (*laws, *content.revocations))
     yield from ("## Charts", "")
     for picture in content.pictures:
         yield from _picture(picture)
@@ -54,6 +49,14 @@ def _lines(content: Content) -> Iterator[str]:
     yield from ("## Findings", "", *bullets(findings), "")
     yield from ("## Method", "", *bullets(content.method), "")
     yield from ("## Environment", "", *table_lines(content.environment))
+
+
+def _section(title: str, tables: Sequence[Table]) -> Iterator[str]:
+    """Nothing where there are no tables."""
+    if tables:
+        yield from (f"## {title}", "")
+    for table in tables:
+        yield from table_lines(table)
 
 
 def table_lines(table: Table) -> Iterator[str]:
