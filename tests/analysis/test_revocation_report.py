@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from analysis.charts.revocation import revocation
+from analysis.frontier import frontier_of
 from analysis.reading import read
 from analysis.report import Written, write_report
 from analysis.report.html import as_html
@@ -240,3 +241,13 @@ def test_a_broken_law_stands_out_on_the_page(lab: Written) -> None:
     page = as_html(dataclasses.replace(lab.content, laws=broken))
     assert '<td class="broken">BROKEN: kick in trial 1</td>' in page
     assert '<td class="broken">' not in as_html(lab.content)
+
+
+def test_the_frontier_calls_a_law_broken_that_a_changed_role_broke(tmp_path: Path) -> None:
+    def late(line: RevocationRecord) -> RevocationRecord:
+        broke = line.how == "role" and line.arm == "jwt_denylist_push" and line.trial == 2
+        return dataclasses.replace(line, lag_low_s=1.2, lag_high_s=1.21) if broke else line
+
+    summary = changed(tmp_path, late)
+    points = frontier_of(summary.reading, summary.results).points
+    assert {p.arm for p in points if p.lag.broken} == {"jwt_denylist_push"}
