@@ -96,9 +96,12 @@ def _expected(expected: Expected) -> str:
     if math.isinf(expected.mean_high):
         return "without end"
     low, high = _requests(expected.mean_low), _requests(expected.mean_high)
-    return f"{low if low == high else span(low, high)}\nworst {_requests(expected.worst)}"
+    mean = high if low in {high, "0"} and high.startswith("<") else span(low, high)
+    return f"{low if low == high else mean}\nworst {_requests(expected.worst)}"
 
 
 def _requests(count: float) -> str:
     """No finer than anybody cares: of less than one, hundredths."""
-    return number(count) if count >= 1 else f"{count:.2f}"
+    if 0 < count < 0.005:
+        return "< 0.01"
+    return number(count) if count >= 1 or count == 0 else f"{count:.2f}"
