@@ -58,8 +58,8 @@ class Cell:
     """An arm in a phase of a block; `phase` and `kind` are None for facts outside every phase.
 
     `lags_s` holds `lag_high_s` of every replica-trial that told something, None for a replica
-    that never refused; `probes` and `knee` are of an `slo` phase; `added` has one a slice that a
-    proxy before the store took part in.
+    that never refused, and `resolution_s` the spacing of their probes; `probes` and `knee` are of
+    an `slo` phase; `added` has one a slice that a proxy before the store took part in.
     """
 
     block: int
@@ -69,6 +69,7 @@ class Cell:
     sums: Sums = Sums()
     latency: Mapping[str, Latency] = field(default_factory=dict)
     lags_s: tuple[float | None, ...] = ()
+    resolution_s: float | None = None
     probes: tuple[Probe, ...] = ()
     knee: Knee | None = None
     added: tuple[AddedDelay, ...] = ()

@@ -126,6 +126,8 @@ def paired(reference: Result, candidate: Result) -> Interval | str:
     for result in (reference, candidate):
         if result.value is None:
             return f"{result.arm}: {result.reason}"
+        if result.resolution is not None and result.value <= result.resolution:
+            return f"{result.arm}: no longer than the spacing of the probes, so of unknown size"
     blocks = sorted(reference.by_block.keys() & candidate.by_block.keys())
     if not blocks:
         return "the two arms share no block"

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from analysis.compare import Floor
 from analysis.reading import Reading
 from analysis.results import Result
+from analysis.revocations.laws import TriedLaw
+from analysis.revocations.words import verdict_text
 from analysis.stats import BLOCKS_FOR_A_VERDICT, percent_within
 from loadtests.model import CONTROL_SUFFIX, Finding, RunRecord
 
@@ -19,10 +21,14 @@ FLOORS_JUDGED = ("throughput_rps", "requests_per_core_second", "cpu_server_us", 
 # A store takes an eighth of a session's CPU, in bursts, so its floor passes 5% on quiet machines,
 # and guards its own verdicts. Above this share it moves the cost of the whole by over 1%.
 STORE_SHARE = 0.25
+LAW_BROKEN = "law_broken"
 
 
 def findings_of(
-    reading: Reading, results: Sequence[Result], floors: Sequence[Floor]
+    reading: Reading,
+    results: Sequence[Result],
+    floors: Sequence[Floor],
+    laws: Sequence[TriedLaw] = (),
 ) -> Iterator[Finding]:
     """The run's own findings, and what reading and comparing it add."""
     yield from _unfinished(reading.run)
@@ -36,6 +42,7 @@ def findings_of(
         )
     yield from wide_floors(reading, results, floors)
     yield from too_few_samples(results)
+    yield from broken_laws(reading.run, laws)
 
 
 def wide_floors(
@@ -77,6 +84,21 @@ def too_few_samples(results: Sequence[Result]) -> Iterator[Finding]:
             "or do without this percentile",
             phase=phase,
         )
+
+
+def broken_laws(run: RunRecord, laws: Sequence[TriedLaw]) -> Iterator[Finding]:
+    """One for each law that its lines refute and the run itself did not name: a run that was
+    killed made no findings, and a report that says BROKEN is not VALID."""
+    named = {finding.arm for finding in run.findings if finding.name == LAW_BROKEN}
+    for law in laws:
+        if law.verdict == "BROKEN" and law.arm not in named:
+            yield Finding(
+                LAW_BROKEN,
+                "invalid",
+                f"a revoked credential was accepted later than the law allows: {verdict_text(law)}",
+                "this is a defect of the strategy, or of its law: do not use either",
+                arm=law.arm,
+            )
 
 
 def _wide(phase: str, wide: Sequence[Floor]) -> Finding:

@@ -19,9 +19,9 @@ Row = dict[str, object]
 
 COLUMNS = (
     "block", "phase", "kind", "scenario", "round", "attempt", "counted", "arm", "strategy",
-    "replicas", "started_s", "duration_s", "endpoint", "requests", "ok", "response_p50_ms",
-    "response_p99_ms", "first_of_slice", "completed", "offered", "unsent", "cpu_server_s",
-    "cpu_store_s", "cpu_generator_s", "steal_s", "wire_bytes", "findings",
+    "replicas", "started_s", "duration_s", "endpoint", "requests", "ok", "unauthorised",
+    "response_p50_ms", "response_p99_ms", "first_of_slice", "completed", "offered", "unsent",
+    "cpu_server_s", "cpu_store_s", "cpu_generator_s", "steal_s", "wire_bytes", "findings",
 )  # fmt: skip
 
 
@@ -38,12 +38,14 @@ def rows_of(
     """
     whole = _whole_slice(record, experiment, counted=counted)
     if not record.endpoints:
-        yield whole | {"endpoint": None, "requests": 0, "ok": 0, "first_of_slice": True}
+        nothing = {"endpoint": None, "requests": 0, "ok": 0, "unauthorised": 0}
+        yield whole | nothing | {"first_of_slice": True}
     for index, (name, endpoint) in enumerate(record.endpoints.items()):
         yield whole | {
             "endpoint": name,
             "requests": requests(endpoint),
             "ok": ok_requests(endpoint),
+            "unauthorised": endpoint.outcomes.get("401", 0),
             "response_p50_ms": _quantile_ms(response[name], 0.5),
             "response_p99_ms": _quantile_ms(response[name], 0.99),
             "first_of_slice": index == 0,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from analysis.cells import Cell, Sums
-from analysis.stats import Better
+from analysis.stats import Better, nearest_rank
 from loadtests.model import ConfigurationError, PhaseKind
 
 SAMPLES_FOR = {0.99: 1_000, 0.999: 10_000}
@@ -118,14 +118,13 @@ def _lag_s(quantile: float, needed: int = 1) -> Compute:
     """A nearest-rank quantile of `lag_high_s`; a replica that never refused ranks last."""
 
     def compute(cell: Cell, _: str | None) -> Value:
-        lags = sorted(float("inf") if lag is None else lag for lag in cell.lags_s)
+        lags = [float("inf") if lag is None else lag for lag in cell.lags_s]
         if not lags:
             return Missing("no revocation was acknowledged")
         if len(lags) < needed:
             reason = f"{len(lags)} replica-trials; p{quantile * 100:g} needs {needed}"
             return Missing(reason, too_few=True)
-        rank = -int(-quantile * len(lags) // 1)
-        lag_s = lags[max(rank, 1) - 1]
+        lag_s = nearest_rank(lags, quantile)
         if lag_s == float("inf"):
             never = sum(lag is None for lag in cell.lags_s)
             return Missing(f"{never} of {len(lags)} replica-trials never refused", by_law=True)

@@ -17,6 +17,7 @@ import pandas as pd
 from analysis.cells import Cell, Latency, Sums
 from analysis.frame import Columns, rows_of
 from analysis.knees import Probe, knee_of
+from analysis.trial_lags import BlockPhaseArm, TrialLags, lags_of
 from loadtests import run_store
 from loadtests.histogram import Histogram
 from loadtests.model import (
@@ -31,33 +32,20 @@ from loadtests.model import (
 )
 
 PhaseArmEndpoint = tuple[str, str, str]
-BlockPhaseArm = tuple[int, str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """One replica's view of one acknowledged revocation that told something.
-
-    `lag_high_s` None: never refused.
-    """
-
-    block: int
-    phase: str
-    arm: str
-    lag_low_s: float
-    lag_high_s: float | None
-    effective_within_s: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A run as the analysis sees it. `unreadable` has a line for every line left out."""
+    """A run as the analysis sees it. `unreadable` has a line for every line left out.
+
+    `revocations` are the lines of every trial and replica, also of those that told nothing.
+    """
 
     run: RunRecord
     frame: pd.DataFrame
     cells: tuple[Cell, ...]
     curves: dict[PhaseArmEndpoint, Histogram]
-    trials: tuple[Trial, ...]
+    revocations: tuple[RevocationRecord, ...]
     unreadable: tuple[str, ...]
     repeated_rounds: int
     browsers: tuple[TabsRecord, ...] = ()
@@ -65,6 +53,11 @@ class Reading:
     @property
     def experiment(self) -> Experiment:
         return self.run.experiment
+
+    @property
+    def trials(self) -> tuple[RevocationRecord, ...]:
+        """The lines of acknowledged kicks and logouts that told something of the lag."""
+        return tuple(line for line in self.revocations if line.is_telling and line.how != "role")
 
     @property
     def impossible(self) -> dict[str, str]:
@@ -91,9 +84,10 @@ def read(folder: Path) -> Reading:
     """Raises ConfigurationError when `folder` is no run or its run.json is damaged."""
     run = run_store.read_run(folder)
     unreadable: list[str] = []
-    trials = tuple(_trials(run_store.read_revocations(folder, unreadable.append)))
+    written = run_store.read_revocations(folder, unreadable.append)
+    revocations = tuple(_planned(written, run.experiment, unreadable))
     browsers = tuple(run_store.read_tabs(folder, unreadable.append))
-    accumulator = _Accumulator(run.experiment, unreadable, _lags(trials))
+    accumulator = _Accumulator(run.experiment, unreadable, lags_of(revocations, run.experiment))
     for record, counted in last_attempts(run_store.read_slices(folder, unreadable.append)):
         accumulator.add(record, counted=counted)
     accumulator.close_block()
@@ -102,7 +96,7 @@ def read(folder: Path) -> Reading:
         frame=accumulator.columns.frame(),
         cells=(*accumulator.cells, *accumulator.trials_without_slices(), *_fact_cells(run)),
         curves=accumulator.curves,
-        trials=trials,
+        revocations=revocations,
         unreadable=tuple(unreadable),
         repeated_rounds=accumulator.repeated_rounds,
         browsers=browsers,
@@ -141,7 +135,7 @@ class _Accumulator:
 
     experiment: Experiment
     unreadable: list[str]
-    lags: dict[BlockPhaseArm, tuple[float | None, ...]]
+    lags: dict[BlockPhaseArm, TrialLags]
     columns: Columns = field(default_factory=Columns)
     cells: list[Cell] = field(default_factory=list)
     curves: dict[PhaseArmEndpoint, Histogram] = field(default_factory=dict)
@@ -181,8 +175,15 @@ class _Accumulator:
 
     def trials_without_slices(self) -> Iterator[Cell]:
         kinds = {phase.name: phase.kind for phase in self.experiment.phases}
-        for (block, phase, arm), lags_s in self.lags.items():
-            yield Cell(block, arm, phase, kinds.get(phase), lags_s=lags_s)
+        for (block, phase, arm), lags in self.lags.items():
+            yield Cell(
+                block,
+                arm,
+                phase,
+                kinds.get(phase),
+                lags_s=lags.lags_s,
+                resolution_s=lags.resolution_s,
+            )
 
     def _count(self, record: SliceRecord, response: dict[str, Histogram]) -> None:
         key = (record.phase, record.arm)
@@ -205,6 +206,7 @@ class _Accumulator:
             if (of_phase, of_arm) == (phase, arm)
         }
         planned = self.experiment.phase(phase)
+        lags = self.lags.pop((self.block, phase, arm), TrialLags())
         probes = tuple(self.open_probes.get((phase, arm), ()))
         return Cell(
             self.block,
@@ -213,38 +215,37 @@ class _Accumulator:
             planned.kind,
             sums=sums,
             latency=latency,
-            lags_s=self.lags.pop((self.block, phase, arm), ()),
+            lags_s=lags.lags_s,
+            resolution_s=lags.resolution_s,
             probes=probes,
             knee=knee_of(probes, planned),
             added=tuple(self.open_added.get((phase, arm), ())),
         )
 
     def _check_planned(self, record: SliceRecord) -> None:
-        if record.phase not in {phase.name for phase in self.experiment.phases}:
-            raise ValueError("the experiment has no such phase")
-        if record.arm not in {arm.name for arm in self.experiment.arms}:
-            raise ValueError("the experiment has no such arm")
+        stranger = _stranger(record, self.experiment)
+        if stranger is not None:
+            raise ValueError(stranger)
 
 
-def _trials(records: Iterable[RevocationRecord]) -> Iterator[Trial]:
-    for record in records:
-        if record.is_telling:
-            yield Trial(
-                record.block,
-                record.phase,
-                record.arm,
-                record.lag_low_s,
-                record.lag_high_s,
-                record.effective_within_s,
-            )
+def _stranger(line: SliceRecord | RevocationRecord, experiment: Experiment) -> str | None:
+    """What the experiment does not know of a line."""
+    if line.phase not in {phase.name for phase in experiment.phases}:
+        return "the experiment has no such phase"
+    if line.arm not in {arm.name for arm in experiment.arms}:
+        return "the experiment has no such arm"
+    return None
 
 
-def _lags(trials: Iterable[Trial]) -> dict[BlockPhaseArm, tuple[float | None, ...]]:
-    lags: dict[BlockPhaseArm, tuple[float | None, ...]] = {}
-    for trial in trials:
-        key = (trial.block, trial.phase, trial.arm)
-        lags[key] = (*lags.get(key, ()), trial.lag_high_s)
-    return lags
+def _planned(
+    lines: Iterable[RevocationRecord], experiment: Experiment, unreadable: list[str]
+) -> Iterator[RevocationRecord]:
+    for line in lines:
+        stranger = _stranger(line, experiment)
+        if stranger is None:
+            yield line
+        else:
+            unreadable.append(f"trial of {line.arm} in {line.phase} left out: {stranger}")
 
 
 def _fact_cells(run: RunRecord) -> Iterator[Cell]:

@@ -17,7 +17,8 @@ PhaseEndpoint = tuple[str | None, str | None]
 class Result:
     """A row of summary.json's `results`: the mean over blocks and its 95% interval, or null with
     the reason. `by_block` holds what comparisons pair; `never_ends`: no value, as a lag had no
-    end; `too_few_samples`: none, as a percentile wants more of them."""
+    end; `too_few_samples`: none, as a percentile wants more of them. `resolution`: what is no
+    larger could be anything below it."""
 
     arm: str
     phase: str | None
@@ -32,6 +33,7 @@ class Result:
     by_block: Mapping[int, float]
     never_ends: bool = False
     too_few_samples: bool = False
+    resolution: float | None = None
 
 
 def results_of(reading: Reading, metrics: Iterable[Metric]) -> Iterator[Result]:
@@ -76,6 +78,7 @@ def _result(reading: Reading, metric: Metric, place: PhaseEndpoint, cells: list[
         by_block=by_block if missing is None else {},
         never_ends=missing is not None and missing.by_law,
         too_few_samples=missing is not None and missing.too_few,
+        resolution=max((c.resolution_s for c in cells if c.resolution_s is not None), default=None),
     )
     if missing is not None:
         return result

@@ -140,3 +140,14 @@ def _doubt(bound: float) -> str | None:
 def percent_within(log_bound: float) -> str:
     """A log-ratio bound as a percentage, rounded up to a tenth so that it stays true."""
     return f"{math.ceil(round(math.expm1(log_bound) * 1000, 6)) / 10:g}"
+
+
+def nearest_rank(values: Sequence[float], quantile: float) -> float:
+    """The smallest of `values` that at least that share of them do not exceed; infinities rank.
+
+    Raises ValueError without values.
+    """
+    if not values:
+        raise ValueError("a quantile needs at least one value")
+    rank = math.ceil(round(quantile * len(values), 9))
+    return sorted(values)[max(rank, 1) - 1]

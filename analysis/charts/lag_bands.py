@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.reading import Trial
+from loadtests.model import RevocationRecord
 
 Numbers = NDArray[np.float64]
 
@@ -21,7 +21,7 @@ class LagBand:
     high: Numbers
 
     @classmethod
-    def of(cls, trials: Iterable[Trial]) -> LagBand:
+    def of(cls, trials: Iterable[RevocationRecord]) -> LagBand:
         """`trials` is not empty. One that let the user in to the end has no known lower end."""
         known = [
             (np.inf, np.inf) if t.lag_high_s is None else (t.lag_low_s, t.lag_high_s)

@@ -8,14 +8,13 @@ from typing import Literal, Protocol
 
 from analysis.reading import Reading
 from analysis.results import Result
+from analysis.revocations.loads import usual
 from analysis.units import plain_seconds, seconds
 from loadtests.model import LawRecord, Phase
 
 # `at_most`: no longer than the spacing of the probes, so shorter by an unknown part.
 LagKind = Literal["measured", "at_most", "law", "never"]
 
-# What a deployment at ease looks like; the frontier is drawn of the phase nearest to it.
-USUAL_LOAD = 0.3
 # A lag of less than this share of a credential's life was not ended by its expiry.
 _BEFORE_EXPIRY = 0.5
 
@@ -92,7 +91,7 @@ def usual_phase(reading: Reading, results: Iterable[Result]) -> Phase | None:
     """The revocation phase whose load is nearest to the usual one, of those that were measured."""
     measured = {r.phase for r in results if r.metric.name == "revocation_lag_max_s"}
     phases = [p for p in reading.experiment.phases if p.trials and p.name in measured]
-    return min(phases, key=_unusual, default=None)
+    return usual(phases)
 
 
 def lag_of(
@@ -159,7 +158,3 @@ def _ended_by_expiry(lag: Lag) -> bool:
 
 def _said(value_s: float) -> str:
     return plain_seconds(value_s) if value_s else "0 s"
-
-
-def _unusual(phase: Phase) -> float:
-    return abs(phase.trials.background_fraction - USUAL_LOAD) if phase.trials else float("inf")

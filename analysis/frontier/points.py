@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from analysis.frontier.added import Tails, tails_of
 from analysis.frontier.axis import LagAxis
 from analysis.frontier.lags import Lag, lag_of, resolution_s, usual_phase
-from analysis.reading import Reading, Trial
+from analysis.reading import Reading
 from analysis.results import Result
+from analysis.revocations.laws import laws_on_trial
 from analysis.stats import Interval
-from loadtests.model import Arm, ArmFacts, Phase
+from loadtests.model import Arm, ArmFacts, Phase, RevocationRecord
 
 RATE = "requests_per_core_second"
 _SURVIVING = frozenset({"serves", "unaffected"})
@@ -119,15 +120,21 @@ def _missing(facts: ArmFacts | None, rate: Result | None) -> str:
 
 
 def _lags(reading: Reading, results: Sequence[Result], phase: Phase) -> dict[str, Lag | None]:
-    seen: dict[str, list[Trial]] = {}
+    """By arm; broken wherever the report's table of laws says so, whichever change broke it."""
+    seen: dict[str, list[RevocationRecord]] = {}
     for trial in reading.trials:
         seen.setdefault(trial.arm, []).append(trial)
     by_arm: dict[str, list[Result]] = {}
     for result in results:
         by_arm.setdefault(result.arm, []).append(result)
-    return {
+    lags = {
         arm: lag_of(reading.law(arm), mine, phase, seen.get(arm, ()))
         for arm, mine in by_arm.items()
+    }
+    broken = {law.arm for law in laws_on_trial(reading) if law.verdict == "BROKEN"}
+    return {
+        arm: replace(lag, broken=True) if lag is not None and arm in broken else lag
+        for arm, lag in lags.items()
     }
 
 

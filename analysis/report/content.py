@@ -11,10 +11,12 @@ from analysis.report.comparison_tables import comparison_tables
 from analysis.report.distance_tables import distance_sentences, distance_tables
 from analysis.report.frontier_part import FrontierPart, frontier_part
 from analysis.report.gate_table import gate_table
+from analysis.report.law_table import law_table
 from analysis.report.method import METHOD
 from analysis.report.numbers_tables import key_table, result_tables
 from analysis.report.refresh_sentences import refresh_sentences
 from analysis.report.refresh_tables import refresh_tables
+from analysis.report.revocation_tables import revocation_tables
 from analysis.report.sentences import placement_sentence, sentences
 from analysis.report.summary import RunVerdict, Summary
 from analysis.report.tables import Table, arms_table, environment_table
@@ -36,6 +38,8 @@ class Content:
     arms: Table
     key_results: Table | None
     distances: tuple[Table, ...]
+    laws: Table | None
+    revocations: tuple[Table, ...]
     refresh: tuple[Table, ...]
     results: tuple[Table, ...]
     pictures: tuple[Picture, ...]
@@ -80,6 +84,8 @@ def content_of(summary: Summary) -> Content:
         arms=arms_table(summary),
         key_results=key_table(summary),
         distances=distance_tables(summary),
+        laws=law_table(summary),
+        revocations=tuple(revocation_tables(summary)),
         refresh=tuple(refresh_tables(summary)),
         results=tuple(result_tables(summary)),
         pictures=pictures,

@@ -33,8 +33,10 @@ def _lines(content: Content) -> Iterator[str]:
     yield from ("## Arms", "", *table_lines(content.arms))
     if content.key_results is not None:
         yield from ("## Results", "", INTERVALS, "", *table_lines(content.key_results))
-    yield from _section("## Distance to the store", content.distances)
-    yield from _section("## Refresh", content.refresh)
+    yield from _section("Distance to the store", content.distances)
+    laws = () if content.laws is None else (content.laws,)
+    yield from _section("Revocation", (*laws, *content.revocations))
+    yield from _section("Refresh", content.refresh)
     yield from ("## Charts", "")
     for picture in content.pictures:
         yield from _picture(picture)
@@ -50,10 +52,10 @@ def _lines(content: Content) -> Iterator[str]:
     yield from ("## Environment", "", *table_lines(content.environment))
 
 
-def _section(heading: str, tables: Sequence[Table]) -> Iterator[str]:
-    """Nothing without tables."""
+def _section(title: str, tables: Sequence[Table]) -> Iterator[str]:
+    """Nothing where there are no tables."""
     if tables:
-        yield from (heading, "")
+        yield from (f"## {title}", "")
     for table in tables:
         yield from table_lines(table)
 

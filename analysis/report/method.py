@@ -25,4 +25,6 @@ METHOD = (
     "to miss.",
     "Revocation lag is an interval per replica, between the last request let in and the first "
     "refused for good; tables give its upper end, and nothing finer than the probe spacing.",
+    "A law holds only where trials could have refuted it; one request accepted although it was "
+    "sent later than acknowledgement + bound breaks it; what was not tested is called just that.",
 )

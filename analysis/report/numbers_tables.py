@@ -8,6 +8,8 @@ from analysis.metrics import Metric
 from analysis.report.summary import Summary
 from analysis.report.tables import NOTHING, Table, settings_text
 from analysis.results import Result
+from analysis.revocations.lags import spacing_in
+from analysis.revocations.loads import at_load, usual
 from analysis.units import number, offered, plain_seconds, rate, seconds, share, size, span
 from loadtests.model import Phase, PhaseKind, Setting
 
@@ -61,6 +63,9 @@ def _key_columns(summary: Summary) -> dict[str, dict[str, Result]]:
     rates = {p.name: p.load.rate_rps or 0.0 for p in phases if p.kind == "latency"}
     highest = max(rates, key=lambda name: rates[name], default="")
     at = f"at {offered(next((p for p in phases if p.name == highest), phases[0]))}"
+    tried = usual(phases)
+    shown = {"latency": highest, "revocation": tried.name if tried else ""}
+    lag = f"longest revocation lag{at_load(tried, phases) if tried else ''}"
     limit_ms = next((p.search.p99_ms for p in phases if p.search is not None), 0.0)
     wanted: tuple[tuple[str, str, PhaseKind | None, str | None], ...] = (
         ("requests per core-second", "requests_per_core_second", "capacity", None),
@@ -69,7 +74,7 @@ def _key_columns(summary: Summary) -> dict[str, dict[str, Result]]:
         (f"{BROWSED} p99 {at} (ms)", "latency_p99_ms", "latency", BROWSED),
         (f"req/s with p99 ≤ {limit_ms:g} ms", "slo_rate_rps", "slo", None),
         ("logins per second", "throughput_rps", "login", None),
-        ("longest revocation lag", "revocation_lag_max_s", "revocation", None),
+        (lag, "revocation_lag_max_s", "revocation", None),
         ("bytes stored per login", "store_bytes_per_login", None, None),
     )
     kinds = {phase.name: phase.kind for phase in phases}
@@ -79,7 +84,7 @@ def _key_columns(summary: Summary) -> dict[str, dict[str, Result]]:
         for column, metric, of_kind, endpoint in wanted:
             if (result.metric.name, kind, result.endpoint) != (metric, of_kind, endpoint):
                 continue
-            if kind != "latency" or result.phase == highest:
+            if kind not in shown or result.phase == shown[kind]:
                 columns[column].setdefault(result.arm, result)
     return columns
 
@@ -87,7 +92,7 @@ def _key_columns(summary: Summary) -> dict[str, dict[str, Result]]:
 def _key_cell(summary: Summary, result: Result | None) -> str:
     phases = summary.reading.experiment.phases
     phase = next((p for p in phases if result is not None and p.name == result.phase), None)
-    return _cell(result, phase)
+    return _cell(summary, result, phase)
 
 
 def _result_table(
@@ -104,19 +109,20 @@ def _result_table(
         caption=caption,
         columns=("arm", *(_heading(metric) for metric in metrics)),
         rows=tuple(
-            (arm, *(_cell(by_place.get((arm, metric.name)), phase) for metric in metrics))
+            (arm, *(_cell(summary, by_place.get((arm, metric.name)), phase) for metric in metrics))
             for arm in arms
         ),
         notes=(*notes, *_reasons(results)),
     )
 
 
-def _cell(result: Result | None, phase: Phase | None) -> str:
+def _cell(summary: Summary, result: Result | None, phase: Phase | None) -> str:
     if result is None:
         return NOTHING
-    resolution_s = phase.trials.spacing_s(0.0) if phase and phase.trials else 0.0
-    is_lag = result.metric.kinds == ("revocation",)
-    if is_lag and result.value is not None and (result.high or result.value) <= resolution_s:
+    if phase is None or phase.trials is None or result.value is None:
+        return value_text(result)
+    resolution_s = spacing_in(summary.reading, summary.lags, result.arm, phase).asked_s
+    if (result.high or result.value) <= resolution_s:
         return f"≤ {plain_seconds(resolution_s)}"
     return value_text(result)
 
@@ -126,18 +132,22 @@ def _heading(metric: Metric) -> str:
 
 
 def _phase_notes(summary: Summary, phase: Phase) -> Iterator[str]:
-    yield f"Scenario {phase.scenario}: {_load_text(phase)}."
+    yield f"Scenario {phase.scenario}: {_load_text(summary, phase)}."
     if phase.kind == "login":
         yield f"What a password check costs here: {settings_text(_argon2(summary))}."
 
 
-def _load_text(phase: Phase) -> str:
-    load, trials = phase.load, phase.trials
-    if trials is not None:
+def _load_text(summary: Summary, phase: Phase) -> str:
+    load = phase.load
+    if phase.trials is not None:
+        arms = summary.reading.experiment.arms_in(phase)
+        spacings = (spacing_in(summary.reading, summary.lags, arm.name, phase) for arm in arms)
+        asked = [spacing.asked_s for spacing in spacings]
+        ends = list(dict.fromkeys(plain_seconds(each) for each in (min(asked), max(asked))))
         return (
-            f"trials over {trials.background_fraction:.0%} load, probes every "
-            f"{plain_seconds(trials.spacing_s(0.0))}, credentials living "
-            f"{plain_seconds(trials.ttl_s)}"
+            f"trials over {phase.trials.background_fraction:.0%} load, probes every "
+            f"{' to '.join(ends)}{', by the law' if len(ends) > 1 else ''}, credentials living "
+            f"{plain_seconds(phase.trials.ttl_s)}"
         )
     if phase.search is not None:
         search = phase.search

@@ -6,25 +6,26 @@ from collections.abc import Iterator
 
 from analysis.compare import Comparison
 from analysis.report.numbers_tables import BROWSED
+from analysis.report.revocation_sentences import revocation_sentences
 from analysis.report.summary import Summary
-from analysis.results import Result
-from analysis.units import offered, plain_seconds, seconds, share
+from analysis.revocations.words import laws_sentence
+from analysis.units import offered, share
 from loadtests.model import Placement
-
-# The life that most access tokens are given; a revocation phase uses a shorter one.
-USUAL_TOKEN_LIFE_S = 900.0
 
 
 def sentences(summary: Summary) -> tuple[str, ...]:
-    """What the run says of its headline pair; nothing for a run that compares no two arms."""
+    """What the run says of its headline pair, and of every law that it tried."""
     pair = summary.reading.experiment.headline_pair()
+    law = laws_sentence(summary.laws)
+    laws = () if law is None else (law,)
     if pair is None:
-        return ()
+        return laws
     return (
         *_capacity(summary, *pair),
         *_tail(summary, *pair),
         *_within_limit(summary, *pair),
-        *_revocation(summary, pair),
+        *laws,
+        *revocation_sentences(summary, pair),
     )
 
 
@@ -106,46 +107,6 @@ def _within_limit(summary: Summary, reference: str, candidate: str) -> Iterator[
             continue
         times = times_phrase(comparison, f" the rate of {reference}")
         yield f"{limit}, {candidate} takes {times}: {verdict_phrase(comparison)}."
-
-
-def _revocation(summary: Summary, pair: tuple[str, str]) -> Iterator[str]:
-    longest = {
-        result.arm: result
-        for result in summary.results
-        if result.metric.name == "revocation_lag_max_s" and result.arm in pair
-    }
-    stays = [_stay(summary, longest[arm]) for arm in pair if arm in longest]
-    if stays:
-        yield f"A kicked user was seen to stay in for {' and '.join(stays)}."
-    expiring = [arm for arm in pair if arm in longest and _ends_by_expiry(summary, arm)]
-    if expiring:
-        yield (
-            f"Computed from the law, not measured: only expiry ends a credential of "
-            f"{' and '.join(expiring)}, so with the usual {USUAL_TOKEN_LIFE_S:g} s token life a "
-            f"kicked user stays in for up to {plain_seconds(USUAL_TOKEN_LIFE_S)}."
-        )
-
-
-def _stay(summary: Summary, result: Result) -> str:
-    phase = summary.reading.experiment.phase(result.phase or "")
-    if result.never_ends:
-        return f"as long as was watched ({result.arm}: {result.reason})"
-    if result.value is None:
-        return f"an unknown time ({result.arm}: {result.reason})"
-    if phase.trials and result.value <= phase.trials.spacing_s(0.0):
-        return (
-            f"at most {plain_seconds(phase.trials.spacing_s(0.0))}, the resolution ({result.arm})"
-        )
-    lived = f", tokens living {plain_seconds(phase.trials.ttl_s)} here" if phase.trials else ""
-    aside = lived if _ends_by_expiry(summary, result.arm) else ""
-    return f"at most {seconds(result.value)} ({result.arm}{aside})"
-
-
-def _ends_by_expiry(summary: Summary, arm: str) -> bool:
-    """Whether an arm's law promises no more than that its credentials expire."""
-    law = summary.reading.law(arm)
-    lives = [p.trials.ttl_s for p in summary.reading.experiment.phases if p.trials]
-    return bool(law and law.bound_s and lives and law.bound_s >= min(lives))
 
 
 def _comparisons(summary: Summary, metric: str, reference: str, candidate: str) -> list[Comparison]:

@@ -19,6 +19,10 @@ from analysis.reading import Reading
 from analysis.report.refresh_rows import refresh_rows
 from analysis.report.rounding import rounded
 from analysis.results import Result, results_of
+from analysis.revocations.document import lag_rows, law_row, life_row
+from analysis.revocations.lags import LagGroup, lag_groups
+from analysis.revocations.laws import TriedLaw, laws_on_trial
+from analysis.revocations.lives import ComputedLife, computed_lives
 from loadtests.gates import Gate, read_rule
 from loadtests.model import SCHEMA, Finding
 from loadtests.run_store import RUN_FILE
@@ -37,6 +41,9 @@ class Summary:
     comparisons: tuple[Comparison, ...]
     floors: tuple[Floor, ...]
     gates: tuple[Judged, ...] = ()
+    laws: tuple[TriedLaw, ...] = ()
+    lags: tuple[LagGroup, ...] = ()
+    lives: tuple[ComputedLife, ...] = ()
 
 
 def summarise(reading: Reading, rules: Sequence[str] = ()) -> Summary:
@@ -44,7 +51,8 @@ def summarise(reading: Reading, rules: Sequence[str] = ()) -> Summary:
     gates = _gates(reading, rules)
     results = tuple(results_of(reading, METRICS.values()))
     floors = tuple(floors_of(results))
-    findings = tuple(findings_of(reading, results, floors))
+    laws = laws_on_trial(reading)
+    findings = tuple(findings_of(reading, results, floors, laws))
     return Summary(
         reading=reading,
         verdict="INVALID" if any(f.severity == "invalid" for f in findings) else "VALID",
@@ -53,6 +61,9 @@ def summarise(reading: Reading, rules: Sequence[str] = ()) -> Summary:
         comparisons=tuple(comparisons_of(reading.experiment, results, floors)),
         floors=floors,
         gates=tuple(judge_gates(gates, results)),
+        laws=laws,
+        lags=tuple(lag_groups(reading)),
+        lives=tuple(computed_lives(reading, laws)),
     )
 
 
@@ -82,6 +93,9 @@ def as_json(summary: Summary) -> str:
             {name: rounded(v) if isinstance(v, float) else v for name, v in row.items()}
             for row in frontier_rows(summary.reading, summary.results, summary.comparisons)
         ],
+        "laws": [law_row(law) for law in summary.laws],
+        "revocation_lags": [row for group in summary.lags for row in lag_rows(group)],
+        "computed_lives": [life_row(life) for life in summary.lives],
         **refresh_rows(summary.reading, summary.results),
     }
     return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"

@@ -10,15 +10,17 @@ from analysis.charts.chart import chart
 from analysis.charts.drift import throughput_of_slices
 from analysis.charts.lag_bands import LagBand
 from analysis.metrics import METRICS
-from analysis.reading import Reading, Trial, read
+from analysis.reading import Reading, read
 from analysis.results import results_of
 from analysis.style import styles_of
+from loadtests.model import RevocationRecord
 from servers.strategy import available
 from tests.builders import (
     ARMS,
     PHASES,
     a_phase,
     a_run,
+    a_trial,
     an_arm,
     an_experiment,
     at_distances,
@@ -145,8 +147,8 @@ def test_drift_is_a_share_of_the_arms_mean(reading: Reading) -> None:
     assert list(means) == pytest.approx([1.0] * 4)
 
 
-def a_lag(low_s: float, high_s: float | None) -> Trial:
-    return Trial(0, "revocation", "jwt_hs256", low_s, high_s, None)
+def a_lag(low_s: float, high_s: float | None) -> RevocationRecord:
+    return a_trial(arm="jwt_hs256", lag_low_s=low_s, lag_high_s=high_s)
 
 
 def test_a_lag_band_holds_the_truth_between_its_curves() -> None:

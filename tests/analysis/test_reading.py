@@ -40,7 +40,7 @@ def test_the_frame_has_a_row_a_slice_and_endpoint(reading: Reading) -> None:
 
 def test_the_frame_holds_what_was_recorded(tmp_path: Path) -> None:
     frame = read_slices(
-        tmp_path, a_slice(endpoints={"GET /me": an_endpoint({"200": 9, "500": 1})})
+        tmp_path, a_slice(endpoints={"GET /me": an_endpoint({"200": 9, "401": 1})})
     ).frame
     row = frame.iloc[0]
     assert (row["kind"], row["strategy"], row["endpoint"]) == (
@@ -49,6 +49,7 @@ def test_the_frame_holds_what_was_recorded(tmp_path: Path) -> None:
         "GET /me",
     )
     assert (row["requests"], row["ok"], row["completed"]) == (10, 9, 310)
+    assert row["unauthorised"] == 1
     assert row["response_p50_ms"] > 0
 
 
@@ -128,6 +129,24 @@ def test_only_acknowledged_revocations_are_trials(tmp_path: Path) -> None:
     reading = read(write_run_folder(tmp_path, a_run(SMALL), slices=(), trials=trials))
     assert len(reading.trials) == 1
     assert [cell.lags_s for cell in reading.cells if cell.kind == "revocation"] == [(0.001,)]
+
+
+def test_a_changed_role_is_no_revocation(tmp_path: Path) -> None:
+    trials = (a_trial(), a_trial(how="role", lag_high_s=0.9), a_trial(how="logout"))
+    reading = read(write_run_folder(tmp_path, a_run(SMALL), slices=(), trials=trials))
+    assert len(reading.revocations) == 3
+    assert len(reading.trials) == 2
+    assert [cell.lags_s for cell in reading.cells if cell.kind == "revocation"] == [(0.001, 0.001)]
+
+
+def test_trials_of_what_the_experiment_does_not_know_are_reported(tmp_path: Path) -> None:
+    trials = (a_trial(), a_trial(arm="other"), a_trial(phase="other"))
+    reading = read(write_run_folder(tmp_path, a_run(SMALL), slices=(), trials=trials))
+    assert len(reading.revocations) == 1
+    assert reading.unreadable == (
+        "trial of other in revocation left out: the experiment has no such arm",
+        "trial of session_redis in other left out: the experiment has no such phase",
+    )
 
 
 def test_a_run_ten_times_as_long_needs_no_more_memory(tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ FIELDS = {
         "schema", "verdict", "findings", "arms", "results", "comparisons", "aa_floor", "gates",
         "crossovers",
         "frontier",
+        "laws", "revocation_lags", "computed_lives",
         "refresh", "false_logouts", "grace",
     ],
     "findings": ["name", "severity", "arm", "phase", "message", "advice"],
@@ -148,7 +149,7 @@ def test_the_verdict_stands_before_everything(written: Written) -> None:
 
 
 def test_the_sentences_say_what_was_measured_and_what_was_not(written: Written) -> None:
-    capacity, tail, within, measured, computed = written.content.sentences
+    capacity, tail, within, laws, measured, computed = written.content.sentences
     assert within.startswith("With p99 of response time within 20 ms, jwt_hs256 takes 1.")
     assert re.match(
         r"Per core-second of servers and store, jwt_hs256 serves 1\.1\d+× the requests of "
@@ -157,6 +158,10 @@ def test_the_sentences_say_what_was_measured_and_what_was_not(written: Written) 
         capacity,
     )
     assert tail.startswith("At 2,000 req/s, the p99 response time of jwt_hs256 to GET /me is ")
+    # The control has its trials too.
+    assert laws == (
+        "Laws on trial: 3 of 3 hold, over 240 replica-trials; without any promise: “none”."
+    )
     assert "at most 2 ms, the resolution (session_redis) and at most 2." in measured
     assert "15 min" not in measured
     assert computed.startswith("Computed from the law, not measured:")
