@@ -25,6 +25,7 @@ from loadtests.phase_tables import (
     GateTable,
     LoadTable,
     Name,
+    OutageTable,
     PhaseTable,
     Positive,
     SearchTable,
@@ -158,7 +159,7 @@ def _allowed(where: tuple[int | str, ...]) -> list[str]:
     """The keys of the table at `where`."""
     tables: dict[str, type[Table]] = {
         "arms": _Arm, "phases": PhaseTable, "load": LoadTable, "trials": TrialsTable,
-        "search": SearchTable, "gate": GateTable,
+        "search": SearchTable, "outage": OutageTable, "gate": GateTable,
     }  # fmt: skip
     named: list[Any] = [part for part in where if part in tables]
     return sorted((tables[named[-1]] if named else _File).model_fields)

@@ -22,6 +22,7 @@ def check_whole(path: Path, experiment: Experiment, control: str | None) -> None
     _check_takers(path, experiment)
     _check_searches(path, experiment)
     _check_servers(path, experiment)
+    _check_outages(path, experiment)
 
 
 def _check_names(path: Path, experiment: Experiment, control: str | None) -> None:
@@ -81,6 +82,28 @@ def _check_servers(path: Path, experiment: Experiment) -> None:
         raise ConfigurationError(
             f"{path}: population = {experiment.population}; allowed: at most {mint_max}, "
             "as many as a server mints at once (server.mint_max)"
+        )
+
+
+def _check_outages(path: Path, experiment: Experiment) -> None:
+    """Its arms share a store that fails, so nothing else can be measured there."""
+    others = [phase for phase in experiment.phases if phase.outage is None]
+    if experiment.is_of_outages and others:
+        raise ConfigurationError(
+            f"{path}: phases.{others[0].name}.kind = {others[0].kind!r}; allowed: `outage`, as in "
+            "the others: one store serves every arm there, and fails"
+        )
+    least = 2 * len(experiment.arms)
+    if experiment.is_of_outages and experiment.pool_users < least:
+        raise ConfigurationError(
+            f"{path}: pool_users = {experiment.pool_users}; allowed: at least {least}, as an "
+            "`outage` phase has them at every arm at once"
+        )
+    short = [arm for arm in experiment.arms if arm.replicas < 2]
+    if experiment.is_of_outages and short:
+        raise ConfigurationError(
+            f"{path}: arms.{short[0].name}.replicas = {short[0].replicas}; allowed: at least 2, as "
+            "an `outage` phase asks what one replica knows of what another did"
         )
 
 

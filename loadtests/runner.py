@@ -27,6 +27,7 @@ from loadtests.model import (
     RunStatus,
     StoreInfo,
 )
+from loadtests.outage.block import measure_outages
 from loadtests.placement import place, usable_cpus
 from loadtests.progress import Progress
 from loadtests.resume import (
@@ -126,6 +127,8 @@ def _run_blocks(plan: BlockPlan, folder: Path, record: RunRecord, progress: Prog
 
 def _prepare(experiment: Experiment) -> BlockPlan:
     if url := os.environ.get("REDIS_URL"):
+        if experiment.is_of_outages:
+            raise ConfigurationError("REDIS_URL: set; allowed: unset, as outages kill their store")
         external_store(url)
     facts = {arm.name: describe(arm, experiment.server) for arm in experiment.arms}
     if not url and any(each.needs_store for each in facts.values()):
@@ -172,7 +175,8 @@ def _run_block(
         run_store.write_run(folder, noted)
 
     lost: LostWorker | None = None
-    for message in measure_block(plan, block, note):
+    measure = measure_outages if plan.experiment.is_of_outages else measure_block
+    for message in measure(plan, block, note):
         _keep(message, plan.experiment, folder, progress)
         lost = message.lost or lost
     if lost is not None:
@@ -190,6 +194,10 @@ def _keep(message: Message, experiment: Experiment, folder: Path, progress: Prog
     if message.revocation is not None:
         line = run_store.revocation_line(message.revocation)
         run_store.append_line(folder, run_store.REVOCATIONS_FILE, line)
+    if message.outage is not None:
+        line = run_store.outage_line(message.outage)
+        run_store.append_line(folder, run_store.OUTAGES_FILE, line)
+        progress.outage_ended(message.outage)
     if message.slice is not None:
         phase = experiment.phase(message.slice.phase)
         record = replace(message.slice, findings=checks.slice_findings(message.slice, phase))

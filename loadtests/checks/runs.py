@@ -17,17 +17,15 @@ from loadtests.model import (
     BlockFacts,
     Finding,
     Phase,
-    Placement,
     RunRecord,
     SliceRecord,
-    StoreInfo,
 )
 
 
 def run_findings(run: RunRecord) -> list[Finding]:
     """What a run's circumstances say, and how it ended."""
     return [
-        *_circumstances(run.store, run.placement),
+        *_circumstances(run),
         *_impossible_arms(run.blocks),
         *_lost_workers(run.blocks),
         *_changes(run.blocks),
@@ -80,10 +78,11 @@ def _impossible_arms(blocks: Sequence[BlockFacts]) -> list[Finding]:
     return [IMPOSSIBLE.found(arm, None, why) for arm, why in reasons.items()]
 
 
-def _circumstances(store: StoreInfo, placement: Placement) -> list[Finding]:
+def _circumstances(run: RunRecord) -> list[Finding]:
     findings = []
-    if store.shared:
+    # In outages arms share a store on purpose.
+    if run.store.shared and not run.experiment.is_of_outages:
         findings.append(SHARED_STORE.found(None, None, ""))
-    if not placement.generator_cpus:
+    if not run.placement.generator_cpus:
         findings.append(UNPINNED.found(None, None, ""))
     return findings

@@ -21,5 +21,5 @@ def test_an_unknown_one_names_the_allowed(name: str) -> None:
     with pytest.raises(ConfigurationError) as raised:
         scenarios.load(name)
     assert str(raised.value) == (
-        f"scenario: {name!r}; allowed: browse, journey, login_storm, lookups, revocation"
+        f"scenario: {name!r}; allowed: browse, journey, login_storm, lookups, outage, revocation"
     )
