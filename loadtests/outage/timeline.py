@@ -12,6 +12,8 @@ from loadtests.outage.cues import TrialPlan
 _NS_PER_S = 1_000_000_000
 # So near to the fault, and to its mend, a revoke would be acknowledged on the wrong side of it.
 _EDGE_S = 0.02
+# Between minting and the begin, with the part of a second that whole seconds may cost a life.
+_MINTED_AHEAD_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,5 +58,5 @@ def victims_life_s(outage: Outage, law: LawRecord) -> int | None:
     """
     if law.bound_s is None or law.bound_s <= outage.after_s:
         return None
-    wanted_s = outage.before_s + outage.fault_s + outage.after_s / 2
+    wanted_s = outage.before_s + outage.fault_s + outage.after_s / 2 + _MINTED_AHEAD_S
     return max(2, int(min(wanted_s, law.bound_s)))
