@@ -216,13 +216,6 @@ def placed(placement: Placement, arms: Mapping[str, RunningArm]) -> Iterator[Non
         if running.proxy is not None:
             # Beside the generator: on the servers' core it would take what it measures.
             pin(running.proxy.pid, placement.generator_cpus)
-    with runner_placed(placement):
-        yield
-
-
-@contextmanager
-def runner_placed(placement: Placement) -> Iterator[None]:
-    """This process runs beside the generator meanwhile."""
     before = usable_cpus()
     pin(os.getpid(), placement.generator_cpus)
     try:

@@ -62,7 +62,7 @@ class OutageTable(Table):
     after_s: Positive = 10.0
     victims_before: Count = 24
     victims_during: Count = 16
-    probe_every_s: Positive = 1.0
+    probe_every_s: Positive = 2.0
 
     @field_validator("fault")
     @classmethod

@@ -133,10 +133,12 @@ def _prepare(experiment: Experiment) -> BlockPlan:
     facts = {arm.name: describe(arm, experiment.server) for arm in experiment.arms}
     if not url and any(each.needs_store for each in facts.values()):
         find_program()
+    # What is asked of outages is what happens, not what it costs.
+    cpus = () if experiment.is_of_outages else usable_cpus()
     return BlockPlan(
         experiment=experiment,
         facts=facts,
-        placement=place(usable_cpus(), experiment.max_server_cpus, experiment.generators),
+        placement=place(cpus, experiment.max_server_cpus, experiment.generators),
         secrets=RunSecrets.fresh(),
         run_started_ns=time.monotonic_ns(),
     )

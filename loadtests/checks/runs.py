@@ -80,8 +80,10 @@ def _impossible_arms(blocks: Sequence[BlockFacts]) -> list[Finding]:
 
 def _circumstances(run: RunRecord) -> list[Finding]:
     findings = []
-    # In outages arms share a store on purpose.
-    if run.store.shared and not run.experiment.is_of_outages:
+    if run.experiment.is_of_outages:
+        # Their arms share a store, and all share the CPUs, on purpose.
+        return findings
+    if run.store.shared:
         findings.append(SHARED_STORE.found(None, None, ""))
     if not run.placement.generator_cpus:
         findings.append(UNPINNED.found(None, None, ""))

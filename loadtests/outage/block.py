@@ -17,7 +17,6 @@ from loadtests.block import (
     BlockPlan,
     Readied,
     most_victims,
-    runner_placed,
     server_settings,
 )
 from loadtests.generator import Generator, start_generator
@@ -51,7 +50,7 @@ def measure_outages(
     settings = server_settings(experiment)
     with (
         start_generator(experiment.pool_users) as generator,
-        furnished(plan.arms(), settings, plan.secrets, plan.placement) as (house, arms),
+        furnished(plan.arms(), settings, plan.secrets) as (house, arms),
     ):
         targets, facts = _ready(plan, house, arms)
         on_ready(Readied(BlockFacts(block, facts), replace(house.store.info, shared=True)))
@@ -66,14 +65,12 @@ def measure_outages(
             password=plan.secrets.password,
         )
         laws = {name: each.law for name, each in facts.items()}
-        with runner_placed(plan.placement):
-            house.pin_all()
-            deadline_s = DEADLINE_FACTOR * block_s + DEADLINE_SPARE_S
-            said = generator.messages(order, deadline_s, house.check_alive)
-            _await_standing(said)
-            for number, trial in enumerate(_trials(plan, block)):
-                yield from _Trial(plan, trial, number, laws, house, generator).run(said)
-            generator.say(cue_line(Cue(end=True)))
+        deadline_s = DEADLINE_FACTOR * block_s + DEADLINE_SPARE_S
+        said = generator.messages(order, deadline_s, house.check_alive)
+        _await_standing(said)
+        for number, trial in enumerate(_trials(plan, block)):
+            yield from _Trial(plan, trial, number, laws, house, generator).run(said)
+        generator.say(cue_line(Cue(end=True)))
 
 
 def _trials(plan: BlockPlan, block: int) -> list[list[PlannedSlice]]:

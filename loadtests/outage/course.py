@@ -44,5 +44,10 @@ class Case:
     needs_store: bool
 
     @property
+    def left_s(self) -> float:
+        """Of the trial, when the arm's fault was mended."""
+        return self.outage.trial_s - self.course.mended_of_ns(self.arm.name) / 1e9
+
+    @property
     def fault(self) -> Fault:
         return FAULTS[self.outage.fault]

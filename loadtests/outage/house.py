@@ -1,7 +1,8 @@
 """What fails: one store for all arms, the proxy before it, and every replica.
 
 The store keeps its port for the whole block, so that whoever lost it finds it again; before every
-trial it is started anew, empty, in the way the trial's fault wants it.
+trial it is started anew, empty, in the way the trial's fault wants it. Nothing is pinned to a CPU:
+what is asked is what happens, not what it costs.
 """
 
 from __future__ import annotations
@@ -16,8 +17,7 @@ from urllib.parse import urlsplit
 import requests
 
 from loadtests.messages import ReplicaAddress
-from loadtests.model import Arm, Placement, Setting
-from loadtests.placement import pin, usable_cpus
+from loadtests.model import Arm, Setting
 from loadtests.store_proxy import RunningProxy, start_proxy
 from loadtests.store_server import Appendfsync, RunningStore, start_again, start_store
 from loadtests.target import (
@@ -47,15 +47,12 @@ class House:
         store: RunningStore,
         proxy: RunningProxy,
         arms: Mapping[str, RunningArm],
-        placement: Placement,
     ) -> None:
         self._stack = stack
         self._store_life = store_life
         self.store = store
         self.proxy = proxy
         self.replicas = {name: list(arm.replicas) for name, arm in arms.items()}
-        self._placement = placement
-        self._all_cpus = usable_cpus()
         self._port = urlsplit(store.url).port
         self._is_away: set[str] = set()
 
@@ -65,7 +62,6 @@ class House:
         self._store_life.close()
         anew = start_store(self._port, appendfsync, stays=True)
         self.store = self._store_life.enter_context(anew)
-        self._pin_store()
         self.await_ready()
 
     def kill_store(self) -> None:
@@ -75,7 +71,6 @@ class House:
     def restart_store(self) -> None:
         """On the files it left, if it keeps any."""
         self.store = start_again(self.store)
-        self._pin_store()
 
     def signal_store(self, number: signal.Signals) -> None:
         assert self.store.pid is not None
@@ -93,10 +88,7 @@ class House:
         """The arm's name as soon as its killed replica listens again, two at a time."""
         starting: list[tuple[str, Starting]] = []
         for name, replicas in self.replicas.items():
-            started = start_replica_again(self._stack, replicas[number])
-            # It inherited the few CPUs of this process.
-            pin(started.process.pid, self._all_cpus)
-            starting.append((name, started))
+            starting.append((name, start_replica_again(self._stack, replicas[number])))
             if len(starting) == STARTED_AT_ONCE:
                 yield self._await(number, *starting.pop(0))
         for each in starting:
@@ -126,20 +118,8 @@ class House:
                         )
                     time.sleep(POLL_S)
 
-    def pin_all(self) -> None:
-        pin(self.proxy.pid, self._placement.generator_cpus)
-        self._pin_store()
-        for replicas in self.replicas.values():
-            for replica in replicas:
-                pin(replica.process.pid, self._placement.server_cpus)
-
-    def _pin_store(self) -> None:
-        if self.store.pid is not None:
-            pin(self.store.pid, self._placement.store_cpus)
-
     def _await(self, number: int, name: str, starting: Starting) -> str:
         replica = await_replica(starting)
-        pin(replica.process.pid, self._placement.server_cpus)
         self.replicas[name][number] = replica
         self._is_away.discard(name)
         return name
@@ -150,7 +130,6 @@ def furnished(
     arms: Mapping[str, tuple[Arm, StrategyFacts]],
     server_settings: Mapping[str, Setting],
     run_secrets: RunSecrets,
-    placement: Placement,
 ) -> Iterator[tuple[House, dict[str, RunningArm]]]:
     """Everything started, and ended with the block or with this process.
 
@@ -163,7 +142,7 @@ def furnished(
         running = stack.enter_context(
             running_arms(arms, server_settings, run_secrets, shared_store_url=proxy.url)
         )
-        yield House(stack, store_life, store, proxy, running, placement), running
+        yield House(stack, store_life, store, proxy, running), running
 
 
 def _is_ready(address: ReplicaAddress) -> bool:

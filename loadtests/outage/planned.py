@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 
 import gevent
@@ -12,7 +11,6 @@ from loadtests.messages import Message, Order
 from loadtests.outage.ear import Ear
 from loadtests.outage.guests import Guest, ignore
 from loadtests.outage.walk import Company, OutageWalk
-from loadtests.placement import pin
 from loadtests.stage import Stage
 from loadtests.user import LocustEnvironment, SimulatedUser
 
@@ -24,7 +22,6 @@ def attend_outages(
 ) -> None:
     """Does as the runner cues, as soon as Locust has every user standing."""
     ear = environment.lifeline = Ear()
-    pin(os.getpid(), order.placement.generator_cpus)
     cast = OutageCast(order)
     environment.attend = cast.attend
     environment.events.test_start.add_listener(

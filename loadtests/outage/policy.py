@@ -13,6 +13,8 @@ from loadtests.outage.sightings import Asked, VictimSeen
 _NS_PER_S = 1_000_000_000
 # From the call of what breaks the store, or mends it, to where it shows, on a busy machine.
 EDGE_NS = 50_000_000
+# With less left of a trial after the mend nothing can be said of what came then.
+LEAST_LEFT_S = 1.5
 # Whatever else a good user hears is no answer that a law knows of. 401 is judged elsewhere.
 KNOWN = frozenset({"200", "503", "401"})
 
@@ -81,8 +83,8 @@ def _served(case: Case, policy: OutagePolicy, asked: Sequence[Asked]) -> Iterato
 
 
 def _never_back(case: Case, recovered_ns: int | None) -> Iterator[str]:
-    if recovered_ns is None:
-        left_s = case.outage.trial_s - case.course.mended_of_ns(case.arm.name) / _NS_PER_S
+    left_s = case.left_s
+    if recovered_ns is None and left_s >= LEAST_LEFT_S:
         yield f"no second without failures within {left_s:.1f} s of the mend"
 
 
