@@ -79,7 +79,7 @@ def _impossible_arms(blocks: Sequence[BlockFacts]) -> list[Finding]:
 
 
 def _circumstances(run: RunRecord) -> list[Finding]:
-    findings = []
+    findings: list[Finding] = []
     if run.experiment.is_of_outages:
         # Their arms share a store, and all share the CPUs, on purpose.
         return findings

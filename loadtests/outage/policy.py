@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
+from loadtests.checks.outages import LEAST_LEFT_S
 from loadtests.model import OutagePolicy
 from loadtests.outage.course import Case
 from loadtests.outage.faults import expected_policy
@@ -13,8 +14,6 @@ from loadtests.outage.sightings import Asked, VictimSeen
 _NS_PER_S = 1_000_000_000
 # From the call of what breaks the store, or mends it, to where it shows, on a busy machine.
 EDGE_NS = 50_000_000
-# With less left of a trial after the mend nothing can be said of what came then.
-LEAST_LEFT_S = 1.5
 # Whatever else a good user hears is no answer that a law knows of. 401 is judged elsewhere.
 KNOWN = frozenset({"200", "503", "401"})
 
