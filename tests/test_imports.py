@@ -18,7 +18,7 @@ GREENLETS = {"gevent", "locust"}
 GENERATOR_SIDE = {
     "locustfile", "user", "client", "recorder", "planned", "by_hand", "lifeline", "stage",
     "dispatcher", "master", "worker", "player", "trial", "trials", "walk", "locust_statistics",
-    "outage.ear", "outage.planned", "outage.victims", "outage.walk",
+    "outage.ear", "outage.guests", "outage.planned", "outage.victims", "outage.walk",
 }  # fmt: skip
 STORE_AND_TOKEN_LIBRARIES = {
     "aioredis", "asyncpg", "authlib", "coredis", "hiredis", "jose", "joserfc", "jwcrypto", "jwt",

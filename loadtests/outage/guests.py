@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
+from gevent import sleep
+
+from loadtests.client import ExchangeFailed
 from loadtests.http_messages import ME, Endpoint
 from loadtests.messages import Credential
 from loadtests.outage.sightings import Asked
 from loadtests.recorder import Stamp
 from loadtests.visitor import Account, Line, Visitor
+
+_KNOWN_WITHIN_S = 10.0
+_POLL_S = 0.02
 
 
 class Guest(Visitor):
@@ -25,9 +32,15 @@ class Guest(Visitor):
         self.logins = 0
 
     def warm_up(self) -> None:
-        """One request on every replica, so that connections stand and caches know the account."""
-        for _ in self.lines:
-            self.me(self._accounts[0], 0)
+        """Is accepted once by every replica, so that connections stand and caches know the account;
+        one that has not noticed its new store yet is given a while. Raises ExchangeFailed."""
+        give_up_s = time.monotonic() + _KNOWN_WITHIN_S
+        for line in self.lines:
+            request = line.requests.me(self._accounts[0].credential)
+            while (outcome := self._ask(line, ME, request, 0)) != 200:
+                if time.monotonic() > give_up_s:
+                    raise ExchangeFailed(f"{self.target.arm}: warming up ended in {outcome}")
+                sleep(_POLL_S)
 
     def _log_in_again(self, account: Account) -> None:
         before = account.credential
