@@ -93,6 +93,12 @@ def _check_outages(path: Path, experiment: Experiment) -> None:
             f"{path}: phases.{others[0].name}.kind = {others[0].kind!r}; allowed: `outage`, as in "
             "the others: one store serves every arm there, and fails"
         )
+    least = math.ceil(experiment.pool_users / len(experiment.arms))
+    if experiment.is_of_outages and experiment.population < least:
+        raise ConfigurationError(
+            f"{path}: population = {experiment.population}; allowed: at least {least}, the users "
+            "who stand at each arm, or some of them would be revoked"
+        )
     least = 2 * len(experiment.arms)
     if experiment.is_of_outages and experiment.pool_users < least:
         raise ConfigurationError(

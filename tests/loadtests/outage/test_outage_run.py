@@ -22,7 +22,7 @@ question = "Who survives?"
 seed = 3
 blocks = {blocks}
 reference = "jwt_epoch"
-population = 10
+population = 12
 pool_users = 24
 request_timeout_s = 5.0
 [server]
@@ -50,7 +50,7 @@ load = {{{{ model = "poisson", rate_rps = 40 }}}}
 [phases.outage]
 fault = "{fault}"
 before_s = 0.6
-fault_s = 1.8
+fault_s = {fault_s}
 after_s = {after_s}
 victims_before = 4
 victims_during = 6
@@ -60,11 +60,12 @@ FAULTS = ("killed_empty", "subscriber_cut", "replica_killed")
 FINISHED_WITHIN_S = 180.0
 
 
-def text(*faults: str, after_s: float = 2.6) -> str:
+def text(*faults: str, fault_s: float = 1.8, after_s: float = 2.0) -> str:
     # Replicas take a while to start on a machine that has much to do.
-    spells = {"replica_killed": 8.0}
+    spells_s = {"replica_killed": 7.0}
     return EXPERIMENT + "".join(
-        PHASE.format(fault=fault, after_s=spells.get(fault, after_s)) for fault in faults
+        PHASE.format(fault=fault, fault_s=fault_s, after_s=spells_s.get(fault, after_s))
+        for fault in faults
     )
 
 
@@ -149,7 +150,7 @@ def failures(line: OutageRecord) -> set[int]:
 def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run whose runner dies, in its second block, while the store is frozen."""
     folder = tmp_path_factory.mktemp("killed")
-    process = tiny_run.start(folder, blocks=2, text=text("frozen", after_s=1.5))
+    process = tiny_run.start(folder, blocks=2, text=text("frozen", fault_s=0.8, after_s=1.2))
     wait_for(lambda: in_second_block(folder), 60.0, "a second block")
     wait_for(lambda: any(map(stopped, descendants(process.pid))), 60.0, "a frozen store")
     family = descendants(process.pid)
