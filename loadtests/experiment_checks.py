@@ -86,31 +86,36 @@ def _check_servers(path: Path, experiment: Experiment) -> None:
 
 
 def _check_outages(path: Path, experiment: Experiment) -> None:
-    """Its arms share a store that fails, so nothing else can be measured there."""
+    """Its arms share a store that fails, so nothing else can be measured there; they have users
+    and replicas at once, and one generator."""
+    if not experiment.is_of_outages:
+        return
     others = [phase for phase in experiment.phases if phase.outage is None]
-    if experiment.is_of_outages and others:
+    if others:
         raise ConfigurationError(
             f"{path}: phases.{others[0].name}.kind = {others[0].kind!r}; allowed: `outage`, as in "
             "the others: one store serves every arm there, and fails"
         )
-    least = math.ceil(experiment.pool_users / len(experiment.arms))
-    if experiment.is_of_outages and experiment.population < least:
+    far = next((phase for phase in experiment.phases if phase.store_delay_s is not None), None)
+    if far is not None:
         raise ConfigurationError(
-            f"{path}: population = {experiment.population}; allowed: at least {least}, the users "
-            "who stand at each arm, or some of them would be revoked"
+            f"{path}: phases.{far.name}.store_delay_ms: set; allowed: no value in an `outage` "
+            "phase, whose faults have distances of their own (slow_5ms, slow_50ms)"
         )
-    least = 2 * len(experiment.arms)
-    if experiment.is_of_outages and experiment.pool_users < least:
-        raise ConfigurationError(
-            f"{path}: pool_users = {experiment.pool_users}; allowed: at least {least}, as an "
-            "`outage` phase has them at every arm at once"
-        )
-    short = [arm for arm in experiment.arms if arm.replicas < 2]
-    if experiment.is_of_outages and short:
-        raise ConfigurationError(
-            f"{path}: arms.{short[0].name}.replicas = {short[0].replicas}; allowed: at least 2, as "
-            "an `outage` phase asks what one replica knows of what another did"
-        )
+    arms = len(experiment.arms)
+    each = math.ceil(experiment.pool_users / arms)
+    limits = (
+        ("generators", experiment.generators, "1", experiment.generators == 1),
+        ("population", experiment.population, f"at least {each}, the users who stand at each arm, "
+         "or some of them would be revoked", experiment.population >= each),
+        ("pool_users", experiment.pool_users, f"at least {2 * arms}, as an `outage` phase has them "
+         "at every arm at once", experiment.pool_users >= 2 * arms),
+        *((f"arms.{arm.name}.replicas", arm.replicas, "at least 2, as an `outage` phase asks what "
+           "one replica knows of what another did", arm.replicas >= 2) for arm in experiment.arms),
+    )  # fmt: skip
+    for key, value, allowed, holds in limits:
+        if not holds:
+            raise ConfigurationError(f"{path}: {key} = {value}; allowed: {allowed}")
 
 
 def _check_searches(path: Path, experiment: Experiment) -> None:

@@ -86,9 +86,11 @@ class Generator:
         raise MeasurementError("the load generator took far longer than planned")
 
     def _ended(self) -> MeasurementError:
+        return MeasurementError(f"the load generator ended early:\n{self._last_lines()}")
+
+    def _last_lines(self) -> str:
         text = os.pread(self._log.fileno(), 1 << 20, 0).decode(errors="replace")
-        last_lines = "\n".join(text.splitlines()[-5:])
-        return MeasurementError(f"the load generator ended early:\n{last_lines}")
+        return "\n".join(text.splitlines()[-5:])
 
 
 @contextmanager

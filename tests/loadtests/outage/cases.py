@@ -28,7 +28,7 @@ NONE = LawRecord(None, "never", "unaffected", "unaffected", "unaffected", "serve
 
 def a_course(**changes: Any) -> Course:
     """Struck at 1 s, mended at 3 s."""
-    usual = {
+    usual: dict[str, Any] = {
         "began_ns": S,
         "struck_ns": int(1.01 * S),
         "mending_ns": 3 * S,
@@ -78,7 +78,7 @@ def steady(*spells: tuple[float, float, str], every_s: float = 0.05) -> list[Ask
 
 
 def a_victim(acked_s: float, *probes: Asked, **changes: Any) -> VictimSeen:
-    usual = {
+    usual: dict[str, Any] = {
         "how": "kick",
         "via_replica": 0,
         "revoke": "ok",
