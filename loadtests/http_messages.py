@@ -64,7 +64,7 @@ class Requests:
 
     def mint(self, count: int, ttl_s: int | None, first_user: int, admin_secret: str) -> bytes:
         life = {} if ttl_s is None else {"ttl_s": ttl_s}
-        body = json.dumps({"count": count, "first_user": first_user, **life})
+        body = json.dumps({"count": count, **life, "first_user": first_user})
         endpoint = Endpoint("POST", "/admin/credentials")
         return self._whole(endpoint, f"Authorization: Bearer {admin_secret}\r\n", body)
 
