@@ -7,7 +7,8 @@ RUN ?= results/latest
 PICTURE ?= results/calibration.svg
 WEB_PORT ?= 8089
 
-.PHONY: help bench spectrum algorithms payload population slo rtt revocation refresh aa report smoke ui test fuzz check \
+.PHONY: help bench spectrum algorithms payload population slo rtt revocation refresh outage aa report smoke \
+  ui test fuzz check \
   compare gate bench-servers bench-logins bench-generator bench-dispatch bench-workers calibrate crosscheck \
   up down lock clean
 .DEFAULT_GOAL := help
@@ -55,6 +56,9 @@ rtt: $(INSTALLED) ## the store 0, 0.5, 2 and 10 ms further away: from where look
 
 revocation: $(INSTALLED) ## every law on trial: how long a revoked user stays in (about 15 minutes)
 	@$(MAKE) --no-print-directory _run EXPERIMENT=revocation
+
+outage: $(INSTALLED) ## every strategy through twelve faults: store, network, replica (about 17 minutes)
+	@$(MAKE) --no-print-directory _run EXPERIMENT=outage
 
 smoke: $(INSTALLED) ## the same path in half a minute: every strategy and scenario once
 	@$(MAKE) --no-print-directory _run EXPERIMENT=smoke

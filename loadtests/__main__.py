@@ -69,13 +69,14 @@ def _plan(arguments: argparse.Namespace, console: Console) -> int:
     path = experiment.find(arguments.experiment)
     chosen = experiment.read(path)
     console.print(f"{chosen.name}: {chosen.question}", highlight=False)
-    table = Table("block", "phase", "round", "order of arms")
+    table = Table("block", "phase", "round", "order of arms (+: at once)")
     for block in range(chosen.blocks):
         rounds: dict[tuple[str, int], list[str]] = {}
         for planned in plan.plan_block(chosen, block):
             rounds.setdefault((planned.phase, planned.round), []).append(planned.arm)
         for (phase, number), arms in rounds.items():
-            table.add_row(str(block), phase, str(number), " → ".join(arms))
+            between = " + " if chosen.phase(phase).outage else " → "
+            table.add_row(str(block), phase, str(number), between.join(arms))
     console.print(table)
     counts = Counter(planned.phase for planned in plan.plan_block(chosen, 0))
     each = ", ".join(f"{phase} {count}" for phase, count in counts.items())

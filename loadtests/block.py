@@ -75,7 +75,7 @@ def measure_block(
         start_generator(experiment.pool_users, experiment.generators) as generator,
         running_arms(
             plan.arms(),
-            _server_settings(experiment),
+            server_settings(experiment),
             plan.secrets,
             through_proxies=experiment.has_distances,
         ) as arms,
@@ -101,10 +101,18 @@ def measure_block(
             )
 
 
-def _server_settings(experiment: Experiment) -> dict[str, Setting]:
+def server_settings(experiment: Experiment) -> dict[str, Setting]:
     """What the experiment asks for, with users enough for the population, every victim and
     a spare one."""
-    return {**experiment.server, "users": spare_user(experiment) + 1}
+    trials = sum(phase.rounds for phase in experiment.phases if phase.outage is not None)
+    users = spare_user(experiment) + 1 + trials * most_victims(experiment)
+    return {**experiment.server, "users": users}
+
+
+def most_victims(experiment: Experiment) -> int:
+    """Of one trial of an outage; 0 where there is none."""
+    outages = [phase.outage for phase in experiment.phases if phase.outage is not None]
+    return max((outage.victims for outage in outages), default=0)
 
 
 def ready(

@@ -26,6 +26,7 @@ from loadtests.phase_tables import (
     GateTable,
     LoadTable,
     Name,
+    OutageTable,
     PhaseTable,
     Positive,
     SearchTable,
@@ -159,7 +160,8 @@ def _allowed(where: tuple[int | str, ...]) -> list[str]:
     """The keys of the table at `where`."""
     tables: dict[str, type[Table]] = {
         "arms": _Arm, "phases": PhaseTable, "load": LoadTable, "trials": TrialsTable,
-        "search": SearchTable, "browsers": BrowsersTable, "gate": GateTable,
+        "search": SearchTable, "browsers": BrowsersTable, "outage": OutageTable,
+        "gate": GateTable,
     }  # fmt: skip
     named: list[Any] = [part for part in where if part in tables]
     return sorted((tables[named[-1]] if named else _File).model_fields)

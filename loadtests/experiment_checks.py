@@ -22,6 +22,7 @@ def check_whole(path: Path, experiment: Experiment, control: str | None) -> None
     _check_takers(path, experiment)
     _check_searches(path, experiment)
     _check_servers(path, experiment)
+    _check_outages(path, experiment)
 
 
 def _check_names(path: Path, experiment: Experiment, control: str | None) -> None:
@@ -97,6 +98,39 @@ def _check_servers(path: Path, experiment: Experiment) -> None:
             f"{path}: population = {experiment.population}; allowed: at most {mint_max}, "
             "as many as a server mints at once (server.mint_max)"
         )
+
+
+def _check_outages(path: Path, experiment: Experiment) -> None:
+    """Its arms share a store that fails, so nothing else can be measured there; they have users
+    and replicas at once, and one generator."""
+    if not experiment.is_of_outages:
+        return
+    others = [phase for phase in experiment.phases if phase.outage is None]
+    if others:
+        raise ConfigurationError(
+            f"{path}: phases.{others[0].name}.kind = {others[0].kind!r}; allowed: `outage`, as in "
+            "the others: one store serves every arm there, and fails"
+        )
+    far = next((phase for phase in experiment.phases if phase.store_delay_s is not None), None)
+    if far is not None:
+        raise ConfigurationError(
+            f"{path}: phases.{far.name}.store_delay_ms: set; allowed: no value in an `outage` "
+            "phase, whose faults have distances of their own (slow_5ms, slow_50ms)"
+        )
+    arms = len(experiment.arms)
+    each = math.ceil(experiment.pool_users / arms)
+    limits = (
+        ("generators", experiment.generators, "1", experiment.generators == 1),
+        ("population", experiment.population, f"at least {each}, the users who stand at each arm, "
+         "or some of them would be revoked", experiment.population >= each),
+        ("pool_users", experiment.pool_users, f"at least {2 * arms}, as an `outage` phase has them "
+         "at every arm at once", experiment.pool_users >= 2 * arms),
+        *((f"arms.{arm.name}.replicas", arm.replicas, "at least 2, as an `outage` phase asks what "
+           "one replica knows of what another did", arm.replicas >= 2) for arm in experiment.arms),
+    )  # fmt: skip
+    for key, value, allowed, holds in limits:
+        if not holds:
+            raise ConfigurationError(f"{path}: {key} = {value}; allowed: {allowed}")
 
 
 def _check_searches(path: Path, experiment: Experiment) -> None:

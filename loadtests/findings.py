@@ -12,6 +12,7 @@ from loadtests.model import (
     Experiment,
     Finding,
     LawRecord,
+    OutageRecord,
     Phase,
     RevocationRecord,
     RunRecord,
@@ -22,7 +23,8 @@ from loadtests.trial_plans import slices_of
 
 
 def findings_of(folder: Path, run: RunRecord) -> Iterator[Finding]:
-    slices, trials, browsers = _slices(folder), _trials(folder), _browsers(folder)
+    slices, trials = _slices(folder), _trials(folder)
+    browsers, outages = _browsers(folder), _outages(folder)
     yield from checks.run_findings(run)
     for phase in run.experiment.phases:
         by_arm = {
@@ -31,6 +33,9 @@ def findings_of(folder: Path, run: RunRecord) -> Iterator[Finding]:
         }
         yield from checks.disturbance_findings(phase, by_arm, os.cpu_count() or 1)
         yield from checks.clock_findings(phase, by_arm)
+        went = {arm.name: outages[phase.name, arm.name] for arm in run.experiment.arms}
+        asked = run.experiment.blocks * phase.rounds
+        yield from checks.outage_findings(phase, went, asked)
         for arm, measured in by_arm.items():
             yield from checks.missing_findings(run, phase, arm, measured)
             yield from checks.phase_findings(phase, arm, measured, run.placement)
@@ -81,6 +86,13 @@ def _browsers(folder: Path) -> dict[tuple[str, str], list[TabsRecord]]:
     for line in run_store.read_tabs(folder, _ignore):
         browsers[line.phase, line.arm].append(line)
     return browsers
+
+
+def _outages(folder: Path) -> dict[tuple[str, str], list[OutageRecord]]:
+    outages: dict[tuple[str, str], list[OutageRecord]] = defaultdict(list)
+    for each in run_store.read_outages(folder, _ignore):
+        outages[each.phase, each.arm].append(each)
+    return outages
 
 
 def _ignore(_line: str) -> None:

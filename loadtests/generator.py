@@ -34,16 +34,23 @@ class Generator:
         self._lines_fd = lines_fd
         self._log = log
 
+    def say(self, line: bytes) -> None:
+        """What follows the order. Raises MeasurementError when nobody hears it any more."""
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(line)
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise self._ended() from None
+
     def messages(
         self, order: Order, deadline_s: float, check: Callable[[], None]
     ) -> Iterator[Message]:
-        """Sends the order and yields until `done`; `check` is called while nothing arrives.
+        """Sends the order, then yields until `done`; `check` is called while nothing arrives.
 
         Raises MeasurementError when the generator ends or `deadline_s` (from now) passes first.
         """
-        assert self._process.stdin is not None
-        self._process.stdin.write(order_line(order))
-        self._process.stdin.flush()
+        self.say(order_line(order))
         give_up_s = time.monotonic() + deadline_s
         for line in self._lines(give_up_s, check):
             message = parse_message(line)
@@ -73,10 +80,13 @@ class Generator:
                 continue
             data = os.read(self._lines_fd, 1 << 20)
             if not data:
-                raise MeasurementError(f"the load generator ended early:\n{self._last_lines()}")
+                raise self._ended()
             *whole, pending = (pending + data).split(b"\n")
             yield from whole
         raise MeasurementError("the load generator took far longer than planned")
+
+    def _ended(self) -> MeasurementError:
+        return MeasurementError(f"the load generator ended early:\n{self._last_lines()}")
 
     def _last_lines(self) -> str:
         text = os.pread(self._log.fileno(), 1 << 20, 0).decode(errors="replace")

@@ -78,8 +78,9 @@ class Requests:
         body = json.dumps({"role": role})
         return self._whole(endpoint, f"Authorization: Bearer {admin_secret}\r\n", body)
 
-    def mint(self, count: int, ttl_s: int, first_user: int, admin_secret: str) -> bytes:
-        body = json.dumps({"count": count, "ttl_s": ttl_s, "first_user": first_user})
+    def mint(self, count: int, ttl_s: int | None, first_user: int, admin_secret: str) -> bytes:
+        life = {} if ttl_s is None else {"ttl_s": ttl_s}
+        body = json.dumps({"count": count, **life, "first_user": first_user})
         endpoint = Endpoint("POST", "/admin/credentials")
         return self._whole(endpoint, f"Authorization: Bearer {admin_secret}\r\n", body)
 

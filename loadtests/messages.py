@@ -1,7 +1,8 @@
 """What runner and generator say to each other, one JSON line each.
 
-The runner sends one `Order` a block on the generator's stdin; the generator answers with slice
-lines, trial lines, notes and, last, `done`, on a pipe of its own.
+The runner sends one `Order` a block on the generator's stdin, and cues after it where the block is
+one of outages (`loadtests.outage.cues`); the generator answers with slice lines, trial lines, notes
+and, last, `done`, on a pipe of its own.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ from loadtests.model import (
     Carrier,
     Experiment,
     LostWorker,
+    OutageRecord,
     Placement,
     PlannedSlice,
     RevocationRecord,
     SliceRecord,
     TabsRecord,
 )
+from loadtests.outage.sightings import Sighted
 
 # The file descriptor the generator writes its lines to.
 LINES_FD_VARIABLE = "AUTHBENCH_LINES_FD"
@@ -95,13 +98,20 @@ class Order:
 @dataclass(frozen=True, slots=True)
 class Message:
     """A line from the generator: a slice about to start, a slice, a trial of either kind, a worker
-    that was lost, or the end."""
+    that was lost, or the end.
+
+    In an outage block: that everybody `stands` for the next trial, and what an arm's users
+    `sighted` in it, which the runner makes an `outage` of.
+    """
 
     starting: PlannedSlice | None = None
     slice: SliceRecord | None = None
     revocation: RevocationRecord | None = None
     lost: LostWorker | None = None
     tabs: TabsRecord | None = None
+    outage: OutageRecord | None = None
+    stands: bool = False
+    sighted: Sighted | None = None
     done: bool = False
 
 

@@ -7,7 +7,8 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from loadtests import scenarios
-from loadtests.model import Browsers, Load, LoadModel, Phase, PhaseKind, Trials
+from loadtests.model import Browsers, Load, LoadModel, Outage, Phase, PhaseKind, Trials
+from loadtests.outage.faults import FAULTS
 from loadtests.search import Search
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
@@ -64,6 +65,28 @@ class BrowsersTable(Table):
         return Browsers(tuple(self.tabs), tuple(self.within_s), self.each, self.thefts)
 
 
+class OutageTable(Table):
+    """`outage` of an `outage` phase."""
+
+    fault: str
+    before_s: Positive = 5.0
+    fault_s: Positive = 5.0
+    after_s: Positive = 10.0
+    victims_before: Count = 24
+    victims_during: Count = 16
+    probe_every_s: Positive = 2.0
+
+    @field_validator("fault")
+    @classmethod
+    def _fault_exists(cls, name: str) -> str:
+        if name not in FAULTS:
+            raise ValueError(f"allowed: {', '.join(FAULTS)}")
+        return name
+
+    def to_model(self) -> Outage:
+        return Outage(**self.model_dump())
+
+
 class SearchTable(Table):
     """`search` of an `slo` phase."""
 
@@ -114,6 +137,7 @@ class PhaseTable(Table):
     trials: Annotated[TrialsTable | None, Field(validate_default=True)] = None
     browsers: Annotated[BrowsersTable | None, Field(validate_default=True)] = None
     store_delay_ms: Annotated[float, Field(ge=0, le=MOST_STORE_DELAY_MS)] | None = None
+    outage: Annotated[OutageTable | None, Field(validate_default=True)] = None
 
     @field_validator("scenario")
     @classmethod
@@ -130,6 +154,13 @@ class PhaseTable(Table):
                 raise ValueError(f"a `{kind}` phase has the `{kind}` scenario and no other has")
         return name
 
+    @field_validator("scenario")
+    @classmethod
+    def _outages_have_their_own_scenario(cls, name: str, info: ValidationInfo) -> str:
+        if info.data.get("kind") == "outage" and name != "outage":
+            raise ValueError("an `outage` phase has the `outage` scenario")
+        return name
+
     @field_validator("load")
     @classmethod
     def _the_kind_decides_the_loop(
@@ -138,8 +169,8 @@ class PhaseTable(Table):
         kind = info.data.get("kind")
         if load is not None and kind == "capacity" and load.model != "closed":
             raise ValueError("a `capacity` phase has a closed load")
-        if load is not None and kind == "latency" and load.model == "closed":
-            raise ValueError("a `latency` phase has a constant or poisson load")
+        if load is not None and kind in ("latency", "outage") and load.model == "closed":
+            raise ValueError(f"a `{kind}` phase has a constant or poisson load")
         if load is not None and kind == "users" and load.model != "closed":
             raise ValueError("a `users` phase has a closed load")
         return load
@@ -178,6 +209,15 @@ class PhaseTable(Table):
             raise ValueError("a `tabs` phase has no `load`: its browsers are all there is")
         return browsers
 
+    @field_validator("outage")
+    @classmethod
+    def _outages_are_for_outage(
+        cls, outage: OutageTable | None, info: ValidationInfo
+    ) -> OutageTable | None:
+        if (outage is None) == (info.data.get("kind") == "outage"):
+            raise ValueError("an `outage` phase has `outage` and no other kind has")
+        return outage
+
     def to_model(self) -> Phase:
         load = Load(**self.load.model_dump()) if self.load else Load("poisson")
         return Phase(
@@ -193,4 +233,5 @@ class PhaseTable(Table):
             browsers=self.browsers.to_model() if self.browsers else None,
             store_delay_s=None if self.store_delay_ms is None else self.store_delay_ms / 1e3,
             arms=tuple(self.arms or ()),
+            outage=self.outage.to_model() if self.outage else None,
         )

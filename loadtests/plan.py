@@ -26,6 +26,8 @@ WORKERS_SLICE_S = 0.06
 TRIAL_FIXED_S = 0.01
 # What servers on one core take of most strategies, for how many trials overlap.
 USUAL_CAPACITY_RPS = 8_000.0
+# Before an outage of all arms: a store anew, everybody minted and warm. Also measured.
+OUTAGE_FIXED_S = 3.0
 
 
 def plan_block(experiment: Experiment, block: int) -> list[PlannedSlice]:
@@ -52,14 +54,10 @@ def predicted_s(
     """About how long the whole run takes, in seconds. `law_bounds_s` by arm says how long its
     trials wait; without it they are taken to wait for most of their credentials' lives."""
     replicas = sum(arm.replicas for arm in experiment.arms)
-    slices_s = sum(
-        _rounds(phase) * _slice_s(experiment, phase, arm, law_bounds_s)
-        for phase in experiment.phases
-        for arm in experiment.arms_in(phase)
-    )
+    slices_s = sum(_phase_s(experiment, phase, law_bounds_s) for phase in experiment.phases)
     if experiment.generators > 1:
         slices_s += WORKERS_SLICE_S * expected_slices(experiment) / experiment.blocks
-    warm_up_s = experiment.warm_up_s * len(experiment.arms)
+    warm_up_s = 0.0 if experiment.is_of_outages else experiment.warm_up_s * len(experiment.arms)
     block_s = BLOCK_FIXED_S + BLOCK_PER_REPLICA_S * replicas + warm_up_s + slices_s
     return experiment.blocks * block_s
 
@@ -72,6 +70,17 @@ def expected_slices(experiment: Experiment) -> int:
 
 def _rounds(phase: Phase) -> int:
     return min(phase.rounds, phase.search.usual_probes) if phase.search else phase.rounds
+
+
+def _phase_s(
+    experiment: Experiment, phase: Phase, law_bounds_s: Mapping[str, float | None] | None
+) -> float:
+    """Of one block. In outages all arms go at once."""
+    if phase.outage is not None:
+        return phase.rounds * (phase.outage.trial_s + OUTAGE_FIXED_S)
+    return _rounds(phase) * sum(
+        _slice_s(experiment, phase, arm, law_bounds_s) for arm in experiment.arms_in(phase)
+    )
 
 
 def _slice_s(

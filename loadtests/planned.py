@@ -17,6 +17,7 @@ from loadtests.crew import WHOLE, Share
 from loadtests.lifeline import Lifeline, end_group, hold_forks
 from loadtests.master import Workers
 from loadtests.messages import LINES_FD_VARIABLE, Message, Order, message_line, parse_order
+from loadtests.outage.planned import attend_outages
 from loadtests.placement import pin
 from loadtests.player import Player
 from loadtests.stage import Stage
@@ -55,6 +56,9 @@ def follow(environment: LocustEnvironment) -> None:
 
 def _walk_alone(environment: LocustEnvironment) -> None:
     order = parse_order(_read_line())
+    if order.experiment.is_of_outages:
+        attend_outages(environment, order, _emit)
+        return
     environment.lifeline = Lifeline()
     pin(os.getpid(), order.placement.generator_cpus)
     cast_of_users = Cast(order)

@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.text import Text
 
 from loadtests.checks import is_success
-from loadtests.model import PlannedSlice, SliceRecord
+from loadtests.model import OutageRecord, PlannedSlice, SliceRecord
 
 
 class Progress(Protocol):
@@ -22,6 +22,7 @@ class Progress(Protocol):
     def say(self, line: str) -> None: ...
     def slice_starts(self, planned: PlannedSlice) -> None: ...
     def slice_ended(self, record: SliceRecord) -> None: ...
+    def outage_ended(self, record: OutageRecord) -> None: ...
     def close(self) -> None: ...
 
 
@@ -51,6 +52,23 @@ def rate_rps(record: SliceRecord) -> float:
     return succeeded / record.duration_s
 
 
+def outcome(record: OutageRecord) -> str:
+    """How an arm came through a trial, in a few words."""
+    if record.first_error_s is None:
+        went = "served all the while"
+    elif record.recovered_s is None:
+        went = "never recovered"
+    else:
+        went = f"recovered {max(0.0, record.recovered_s - record.mended_s):.1f} s after the mend"
+    doubts = {
+        "false accepts": record.false_accepts,
+        "false rejects": record.false_rejects,
+        "hung": record.hung,
+    }
+    said = [went, *(f"{count} {what}" for what, count in doubts.items() if count)]
+    return ", ".join(said if record.policy_held else [*said, "policy broken"])
+
+
 class LiveProgress:
     """One line that rewrites itself: block, slice, arm, req/s, time left."""
 
@@ -76,6 +94,10 @@ class LiveProgress:
         self._countdown.done += 1
         self._last = f" · last: {record.arm} {rate_rps(record):,.0f} req/s"
 
+    def outage_ended(self, record: OutageRecord) -> None:
+        self._countdown.done += 1
+        self._last = f" · last: {record.arm} {outcome(record)}"
+
     def close(self) -> None:
         self._live.stop()
 
@@ -98,6 +120,13 @@ class PlainProgress:
             f"block {record.block + 1}/{self._blocks} {record.phase} round {record.round + 1} "
             f"{record.arm}: {rate_rps(record):,.0f} req/s, {self._countdown.left_s():.0f} s left"
             + (f" ({', '.join(record.findings)})" if record.findings else "")
+        )
+
+    def outage_ended(self, record: OutageRecord) -> None:
+        self._countdown.done += 1
+        self.say(
+            f"block {record.block + 1}/{self._blocks} {record.phase} trial {record.trial + 1} "
+            f"{record.arm}: {outcome(record)}, {self._countdown.left_s():.0f} s left"
         )
 
     def close(self) -> None:

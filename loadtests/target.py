@@ -72,13 +72,26 @@ def law_bounds_s(facts: Mapping[str, StrategyFacts]) -> dict[str, float | None]:
 
 
 @dataclass(frozen=True, slots=True)
+class Launch:
+    """How a replica is started; all but its port."""
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Replica:
     """One server process that listens."""
 
-    name: str
+    launch: Launch
     process: subprocess.Popen[bytes]
     address: ReplicaAddress
     log: IO[bytes]
+
+    @property
+    def name(self) -> str:
+        return self.launch.name
 
     def check_alive(self) -> None:
         """Raises MeasurementError with the last log lines when the process has ended."""
@@ -112,8 +125,10 @@ class RunningArm:
             )
 
 
-class _Starting(NamedTuple):
-    name: str
+class Starting(NamedTuple):
+    """A replica's process that does not listen yet."""
+
+    launch: Launch
     process: subprocess.Popen[bytes]
     log: IO[bytes]
 
@@ -149,8 +164,10 @@ def running_arms(
     run_secrets: RunSecrets,
     *,
     through_proxies: bool = False,
+    shared_store_url: str | None = None,
 ) -> Iterator[dict[str, RunningArm]]:
-    """Every arm of a block, started together and ended together.
+    """Every arm of a block, started together and ended together; each with a store of its own,
+    or all with the one at `shared_store_url`, where each has its own key prefix.
 
     `through_proxies`: each store is reached through a proxy of its arm's own.
     Raises ConfigurationError when a server refuses its settings, MeasurementError when one does
@@ -160,21 +177,22 @@ def running_arms(
         stores = {
             name: stack.enter_context(_store())
             for name, (_arm, facts) in arms.items()
-            if facts.needs_store
+            if facts.needs_store and shared_store_url is None
         }
         proxies = {
             name: stack.enter_context(start_proxy(store.url))
             for name, store in (stores if through_proxies else {}).items()
         }
-        starting: dict[str, list[_Starting]] = {}
+        ways: Mapping[str, RunningStore | RunningProxy] = {**stores, **proxies}
+        starting: dict[str, list[Starting]] = {}
         for name, (arm, facts) in arms.items():
             command = _command(arm, server_settings)
             environment = {**os.environ, **run_secrets.environment(facts.key_kind)}
-            if name in stores:
-                url = proxies[name].url if name in proxies else stores[name].url
+            if facts.needs_store:
+                url = shared_store_url or ways[name].url
                 command += ["--store", url, "--key-prefix", f"authbench:{name}:"]
             starting[name] = [
-                _start(stack, f"{name} replica {number}", command, number, environment)
+                _start(stack, _launch(name, number, command, environment))
                 for number in range(arm.replicas)
             ]
         # Runs first at the end: all are told to stop before any is waited for.
@@ -182,7 +200,7 @@ def running_arms(
         yield {
             name: RunningArm(
                 arm,
-                tuple(_await_replica(started) for started in starting[name]),
+                tuple(await_replica(started) for started in starting[name]),
                 stores.get(name),
                 proxies.get(name),
             )
@@ -208,36 +226,49 @@ def _command(arm: Arm, server_settings: Mapping[str, Setting]) -> list[str]:
     return command + server_flags.flags(arm, server_settings)
 
 
-def _start(
-    stack: ExitStack, name: str, command: list[str], number: int, environment: dict[str, str]
-) -> _Starting:
+def start_again(stack: ExitStack, replica: Replica) -> Starting:
+    """A replica that has ended, on the port where it was; ends with `stack`.
+
+    To be awaited (`await_replica`).
+    """
+    return _start(stack, replica.launch, replica.address.port)
+
+
+def _launch(arm: str, number: int, command: list[str], environment: dict[str, str]) -> Launch:
+    numbered = (*command, "--replica", str(number), "--exit-with-parent")
+    return Launch(f"{arm} replica {number}", numbered, environment)
+
+
+def _start(stack: ExitStack, launch: Launch, port: int = 0) -> Starting:
     # A file without a name: whatever kills this process, no log is left behind.
     log = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
     process = subprocess.Popen(
-        [*command, "--port", "0", "--replica", str(number), "--exit-with-parent"],
+        [*launch.command, "--port", str(port)],
         cwd=_ROOT,
-        env=environment,
+        env=launch.environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=log,
         start_new_session=True,
     )
     stack.callback(stop, process, STOP_TIMEOUT_S)
-    return _Starting(name, process, log)
+    return Starting(launch, process, log)
 
 
-def _await_replica(starting: _Starting) -> Replica:
-    name, process, log = starting
+def await_replica(starting: Starting) -> Replica:
+    """Returns once it listens. Raises ConfigurationError where it refuses its settings,
+    MeasurementError with its last log lines where it does not come up."""
+    launch, process, log = starting
     line = read_line(process, START_TIMEOUT_S)
     if not line:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(1.0)
         if process.poll() == 2:
             raise ConfigurationError(_tail(log, 1).strip())
-        raise MeasurementError(f"{name} did not start; its last log lines:\n{_tail(log)}")
+        raise MeasurementError(f"{launch.name} did not start; its last log lines:\n{_tail(log)}")
     told = json.loads(line)
     address = ReplicaAddress(told["host"], told["port"], process.pid)
-    return Replica(name, process, address, log)
+    return Replica(launch, process, address, log)
 
 
 def _tell_to_stop(processes: list[subprocess.Popen[bytes]]) -> None:

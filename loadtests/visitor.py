@@ -101,6 +101,13 @@ class Visitor:
         line = self._line()
         return 0 < self._call(line, ME, line.requests.me(account.credential), due_ns) < 400
 
+    def me_or_log_in(self, account: Account, due_ns: int) -> None:
+        """Where the account turns out to be logged out, its owner logs in again."""
+        line = self._line()
+        request = line.requests.me(account.credential)
+        if self._ask(line, ME, request, due_ns) == 401:
+            self._log_in_again(account)
+
     def write_state(self, account: Account, due_ns: int) -> bool:
         account.writes += 1
         line = self._line()
@@ -151,8 +158,20 @@ class Visitor:
         self._next_line = (self._next_line + 1) % len(self.lines)
         return self.lines[self._next_line]
 
+    def _log_in_again(self, account: Account) -> None:
+        line = self._line()
+        request = line.requests.login(account.user_id, self.password)
+        if 0 < self._call(line, LOGIN, request, time.monotonic_ns()) < 400:
+            account.csrf_token = json.loads(line.client.body).get("csrf_token", "")
+            account.credential = self._granted(line.client)
+
     def _call(self, line: Line, endpoint: Endpoint, request: bytes, due_ns: int) -> int:
         """The status, or 0 where no whole answer came."""
+        outcome = self._ask(line, endpoint, request, due_ns)
+        return outcome if isinstance(outcome, int) else 0
+
+    def _ask(self, line: Line, endpoint: Endpoint, request: bytes, due_ns: int) -> int | str:
+        """The answer's status, or how the exchange failed."""
         client = line.client
         outcome: int | str
         try:
@@ -170,7 +189,7 @@ class Visitor:
             client.received_bytes,
         )
         self.record(stamp)
-        return outcome if isinstance(outcome, int) else 0
+        return outcome
 
     def _granted(self, client: Client) -> str:
         """The credential the last answer granted, or "" where it stayed as it was."""

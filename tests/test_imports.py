@@ -18,7 +18,8 @@ GREENLETS = {"gevent", "locust"}
 GENERATOR_SIDE = {
     "locustfile", "user", "client", "recorder", "planned", "by_hand", "lifeline", "stage",
     "browsers", "dispatcher", "master", "worker", "player", "trial", "trials", "walk",
-    "locust_statistics",
+    "locust_statistics", "outage.ear", "outage.guests", "outage.planned", "outage.victims",
+    "outage.walk",
 }  # fmt: skip
 STORE_AND_TOKEN_LIBRARIES = {
     "aioredis", "asyncpg", "authlib", "coredis", "hiredis", "jose", "joserfc", "jwcrypto", "jwt",

@@ -22,6 +22,9 @@ from loadtests.checks.measures import (
     probe_p99_ms,
     server_busy,
 )
+from loadtests.checks.outages import (
+    outage_findings,
+)
 from loadtests.checks.phases import (
     disturbance_findings,
     phase_findings,
@@ -53,6 +56,7 @@ __all__ = [
     "meets",
     "merged",
     "missing_findings",
+    "outage_findings",
     "phase_findings",
     "probe_p99_ms",
     "revocation_findings",

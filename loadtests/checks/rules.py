@@ -177,6 +177,37 @@ TABS_LOST = Rule(
     "browsers or thefts told nothing: not begun, or a request had no answer",
     "look at the servers' log; the remaining ones stand",
 )
+FALSE_ACCEPT = Rule(
+    "false_accept",
+    "invalid",
+    "revoked credentials were accepted later than the strategy's law allows, through an outage",
+    "this is a defect of the strategy, or of its law: do not use either",
+)
+HUNG_REQUESTS = Rule(
+    "hung_requests",
+    "invalid",
+    "requests had no answer for eight of the store's time-outs",
+    "this is a defect of the strategy: something waits for the store without a deadline",
+)
+POLICY_BROKEN = Rule(
+    "policy_broken",
+    "warning",
+    "an outage did to requests what the strategy's law does not say",
+    "look at `busy_share` first: on a machine that was full, time-outs are the machine's; if it "
+    "was not, the strategy or its law is wrong",
+)
+OUTAGE_CROWDED = Rule(
+    "outage_crowded",
+    "warning",
+    "the machine's CPUs were full in trials of outages",
+    "close other programs, or lower the phases' rates: time-outs may be the machine's",
+)
+OUTAGE_UNTOLD = Rule(
+    "outage_untold",
+    "warning",
+    "trials of an outage are missing, or ended before they could show a recovery",
+    "raise `after_s`, or look at what ended the run",
+)
 AT_CPU_LIMIT = Rule(
     "at_cpu_limit",
     "invalid",

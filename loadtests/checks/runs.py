@@ -17,17 +17,15 @@ from loadtests.model import (
     BlockFacts,
     Finding,
     Phase,
-    Placement,
     RunRecord,
     SliceRecord,
-    StoreInfo,
 )
 
 
 def run_findings(run: RunRecord) -> list[Finding]:
     """What a run's circumstances say, and how it ended."""
     return [
-        *_circumstances(run.store, run.placement),
+        *_circumstances(run),
         *_impossible_arms(run.blocks),
         *_lost_workers(run.blocks),
         *_changes(run.blocks),
@@ -80,10 +78,13 @@ def _impossible_arms(blocks: Sequence[BlockFacts]) -> list[Finding]:
     return [IMPOSSIBLE.found(arm, None, why) for arm, why in reasons.items()]
 
 
-def _circumstances(store: StoreInfo, placement: Placement) -> list[Finding]:
-    findings = []
-    if store.shared:
+def _circumstances(run: RunRecord) -> list[Finding]:
+    findings: list[Finding] = []
+    if run.experiment.is_of_outages:
+        # Their arms share a store, and all share the CPUs, on purpose.
+        return findings
+    if run.store.shared:
         findings.append(SHARED_STORE.found(None, None, ""))
-    if not placement.generator_cpus:
+    if not run.placement.generator_cpus:
         findings.append(UNPINNED.found(None, None, ""))
     return findings

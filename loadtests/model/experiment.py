@@ -10,7 +10,9 @@ from loadtests.model.trials import Trials
 from loadtests.search import Search
 
 LoadModel = Literal["closed", "constant", "poisson"]
-PhaseKind = Literal["capacity", "latency", "login", "mixed", "revocation", "slo", "tabs", "users"]
+PhaseKind = Literal[
+    "capacity", "latency", "login", "mixed", "outage", "revocation", "slo", "tabs", "users"
+]
 Carrier = Literal["bearer", "cookie"]
 Setting = str | int | float | bool
 
@@ -88,8 +90,34 @@ class Browsers:
 
 
 @dataclass(frozen=True, slots=True)
+class Outage:
+    """What an `outage` phase does to every arm at once, and for how long.
+
+    `victims_before` are revoked before the fault, `victims_during` while it stands; each is then
+    probed on every replica every `probe_every_s`, until the end.
+    """
+
+    fault: str
+    before_s: float
+    fault_s: float
+    after_s: float
+    victims_before: int
+    victims_during: int
+    probe_every_s: float
+
+    @property
+    def victims(self) -> int:
+        return self.victims_before + self.victims_during
+
+    @property
+    def trial_s(self) -> float:
+        return self.before_s + self.fault_s + self.after_s
+
+
+@dataclass(frozen=True, slots=True)
 class Phase:
-    """A part with one purpose: some rounds of one slice an arm, in `slo` phases of one probe.
+    """A part with one purpose: some rounds of one slice an arm, in `slo` phases of one probe, in
+    `outage` phases of one trial of all arms at once.
 
     `store_delay_s` is added to each round trip between servers and store; None: not asked for.
     `arms` names those that take part; empty: all.
@@ -107,6 +135,7 @@ class Phase:
     browsers: Browsers | None = None
     store_delay_s: float | None = None
     arms: tuple[str, ...] = ()
+    outage: Outage | None = None
 
     @property
     def is_tried(self) -> bool:
@@ -174,6 +203,11 @@ class Experiment:
             for phase in self.phases
             if phase.scenario in REFRESHING and (not phase.arms or arm in phase.arms)
         ]
+
+    @property
+    def is_of_outages(self) -> bool:
+        """Whether its arms share one store, and its way and its faults, in every phase."""
+        return any(phase.outage is not None for phase in self.phases)
 
     def headline_pair(self) -> tuple[str, str] | None:
         """The pair that answers the question: the reference and its first rival. The arm that

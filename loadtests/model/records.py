@@ -200,8 +200,8 @@ class OutageRecord:
     of the first second after the mend in which 99.9% succeed (null: none; `fault_s`: nothing ever
     failed). `false_accepts` are later than the law allows, `accepted_after_ack` all that a revoke
     did not stop yet, each with how late the latest was sent; `logged_out` are refusals that the
-    law announces for this fault. `added_delay` is what the way to the store really cost (null: not
-    measured).
+    law announces for this fault. `added_delay` is what the way to the store really cost, and
+    `busy_share` how much of the machine's CPU was in use (null: not measured).
     """
 
     block: int
@@ -235,6 +235,7 @@ class OutageRecord:
     policy_why: str | None
     added_delay_p50_s: float | None = None
     added_delay_p99_s: float | None = None
+    busy_share: float | None = None
     schema: int = SCHEMA
 
 

@@ -38,16 +38,20 @@ class ProxyControl:
         """Tears every connection that is open now, by a TCP reset at both ends."""
         self._ask("reset")
 
-    def swallow(self, containing: bytes | None) -> None:
+    def swallow(self, containing: bytes | None, *more: bytes) -> None:
         """Bytes vanish in both directions though sockets live, until `restore`.
 
-        On every connection, or on those that ever sent `containing`, one of the watched words;
-        those opened meanwhile are treated alike. Raises ValueError for a word not watched.
+        On every connection (None), or on those that ever sent one of these words, all of them
+        watched; those opened meanwhile are treated alike. Raises ValueError for a word not watched.
         """
-        if containing is not None and containing not in self._watched:
-            allowed = ", ".join(map(repr, self._watched))
-            raise ValueError(f"{containing!r} is not watched; allowed are {allowed} and None")
-        self._ask("swallow", containing=None if containing is None else containing.decode())
+        if containing is None:
+            self._ask("swallow", containing=None)
+            return
+        for word in (containing, *more):
+            if word not in self._watched:
+                allowed = ", ".join(map(repr, self._watched))
+                raise ValueError(f"{word!r} is not watched; allowed are {allowed} and None")
+        self._ask("swallow", containing=[word.decode() for word in (containing, *more)])
 
     def refuse(self) -> None:
         """Tears every connection and lets none in, as a port where nobody listens."""

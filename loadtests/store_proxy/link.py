@@ -20,18 +20,18 @@ _NO_LINGER = struct.pack("ii", 1, 0)
 class Rules:
     """What holds at the moment, of every link. `one_way_ns`: half of a round trip's delay.
 
-    `swallows`: connections that ever sent `containing` lose what they carry; None: all do.
+    `swallows`: connections that ever sent one of `containing` lose what they carry; None: all do.
     """
 
     watched: tuple[bytes, ...]
     one_way_ns: int = 0
     swallows: bool = False
-    containing: bytes | None = None
+    containing: frozenset[bytes] | None = None
     tally: Tally = field(default_factory=Tally)
 
     def swallow(self, ever_sent: set[bytes]) -> bool:
         """Whether a connection that ever sent those of the watched words loses its bytes now."""
-        return self.swallows and (self.containing is None or self.containing in ever_sent)
+        return self.swallows and (self.containing is None or bool(self.containing & ever_sent))
 
 
 class Link:

@@ -55,9 +55,10 @@ class Relay:
         for link in tuple(self._links):
             link.close(torn=True)
 
-    def swallow(self, containing: str | None) -> None:
+    def swallow(self, containing: list[str] | None) -> None:
+        words = None if containing is None else frozenset(word.encode() for word in containing)
         self._rules.swallows = True
-        self._rules.containing = None if containing is None else containing.encode()
+        self._rules.containing = words
         for link in self._links:
             link.obey()
 

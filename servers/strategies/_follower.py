@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from redis.exceptions import RedisError
 
 from servers.settings import Settings, SettingsError
-from servers.strategies._redis import START_DEADLINE_S, Store, without_password
+from servers.strategies._redis import START_DEADLINE_S, Store, is_lost, without_password
 
 _RECONNECT_PAUSE_S = 0.05
 
@@ -32,7 +32,7 @@ class Connection(Protocol):
 class Follower(ABC):
     """Connects, begins and follows, over again; a subclass says how, and when it `started`.
 
-    Each raises RedisError or OSError (TimeoutError is one) for a connection that is no good.
+    Each raises what `is_lost` knows (RedisError, OSError, …) for a connection that is no good.
     """
 
     def __init__(self, store: Store, deadline_s: float) -> None:
@@ -56,7 +56,9 @@ class Follower(ABC):
         while True:
             try:
                 await self._over_one_connection()
-            except* (RedisError, OSError) as errors:
+            except* (RedisError, OSError, RuntimeError) as errors:
+                if errors.split(is_lost)[1] is not None:
+                    raise
                 self._trouble = _first_line(errors)
                 self.lost_connections += 1
             await asyncio.sleep(_RECONNECT_PAUSE_S)

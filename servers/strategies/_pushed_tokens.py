@@ -27,6 +27,8 @@ from servers.strategy import Context, Effect, Identity, Law, StoreUnavailable
 
 # The log is read four times within it; with less the store would do little else.
 LEAST_STALENESS_S = 0.01
+# How far the store's clock may be ahead of or behind a replica's where they are compared.
+CLOCKS_APART_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,8 @@ class PushedTokens(ViewedTokens):
     async def verify(self, credential: str) -> Identity:
         claims = self._decode(credential)
         self._check_current()
+        if claims["gen"] != self._view.generation:
+            self._check_older_than_proof(claims["epoch"])
         return self._view.admitted(claims)
 
     async def ready(self) -> None:
@@ -107,6 +111,14 @@ class PushedTokens(ViewedTokens):
     def _check_current(self) -> None:
         if time.monotonic() - self.log.proof_s > self._staleness_s:
             raise StoreUnavailable("the log of revocations is not current")
+
+    def _check_older_than_proof(self, epoch: int) -> None:
+        """A token of another store may come from one that was lost, or from the next, of which this
+        replica has not heard: a login that another one granted a moment ago. An epoch is never
+        behind the clock (ms), so what was granted before the proof is of a lost store."""
+        proof_ago_s = time.monotonic() - self.log.proof_s
+        if epoch / 1_000 + CLOCKS_APART_S > time.time() - proof_ago_s:
+            raise StoreUnavailable("the store may be another by now")
 
     def counters(self) -> Mapping[str, int]:
         return {**super().counters(), "log_reloads": self.log.reloads}

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any, ParamSpec, TypeVar
 
 from redis.asyncio import ConnectionPool, Redis
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
@@ -51,8 +52,20 @@ class Store:
         try:
             async with asyncio.timeout(self._deadline_s), self._free_connections:
                 return await command(*args, **kwargs)
-        except (RedisError, OSError) as error:  # TimeoutError is an OSError
+        except (RedisError, OSError, RuntimeError) as error:  # TimeoutError is an OSError
+            if not is_lost(error):
+                raise
             raise StoreUnavailable(type(error).__name__) from error
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether it says that a connection is no good.
+
+    uvloop raises a plain RuntimeError where bytes are written to one that was reset a moment ago,
+    before anybody could be told.
+    """
+    is_closed = isinstance(error, RuntimeError) and "the handler is closed" in str(error)
+    return is_closed or isinstance(error, RedisError | OSError)
 
 
 @asynccontextmanager
@@ -80,7 +93,26 @@ def _client(settings: Settings) -> Redis:
         )
     except ValueError as error:
         raise SettingsError(f"--store {without_password(settings.store)}: {error}") from None
+    pool.connection_class = wary(pool.connection_class)
     return Redis.from_pool(pool)
+
+
+class _Wary(AbstractConnection):
+    """Tells the pool of a reset, so that a connection that lay idle then is not handed out.
+
+    redis-py looks for the orderly end of a stream only: after a reset the next command over each
+    of them would fail, long after the store is back.
+    """
+
+    async def can_read(self) -> bool:
+        if self._reader is not None and self._reader.exception() is not None:
+            return True
+        return await super().can_read()
+
+
+def wary(kind: type[AbstractConnection]) -> type[AbstractConnection]:
+    """The same kind of connection (TCP, TLS, a socket file), but wary."""
+    return type(f"Wary{kind.__name__}", (_Wary, kind), {})
 
 
 async def _greet(client: Redis, url: str) -> None:

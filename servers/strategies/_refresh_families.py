@@ -94,11 +94,12 @@ class Families:
 
     async def create_many(self, all_new: Sequence[NewFamily]) -> list[Family]:
         """As `create` for each, in one round trip."""
-        pipeline = self._store.client.pipeline(transaction=False)
-        for new in all_new:
-            keys, arguments = self._creation(new)
-            await self._create(keys=keys, args=arguments, client=pipeline)
-        roles = await self._store.within_deadline(pipeline.execute)
+        # A pipeline left open when its scripts cannot be loaded keeps its connection for ever.
+        async with self._store.client.pipeline(transaction=False) as pipeline:
+            for new in all_new:
+                keys, arguments = self._creation(new)
+                await self._create(keys=keys, args=arguments, client=pipeline)
+            roles = await self._store.within_deadline(pipeline.execute)
         return [self._created(new, role) for new, role in zip(all_new, roles, strict=True)]
 
     def _creation(self, new: NewFamily) -> tuple[list[str], list[Any]]:

@@ -105,13 +105,14 @@ class Sessions(Strategy):
         return grants
 
     async def _issue_batch(self, users: Sequence[User], life_s: float) -> list[Grant]:
-        pipeline = self._redis.pipeline(transaction=False)
         grants: list[Grant] = []
-        for user in users:
-            grant, keys, arguments = self._new_session(user, life_s)
-            grants.append(grant)
-            await self._create(keys=keys, args=arguments, client=pipeline)
-        all_ended = await self._store.within_deadline(pipeline.execute)
+        # A pipeline left open when its scripts cannot be loaded keeps its connection for ever.
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            for user in users:
+                grant, keys, arguments = self._new_session(user, life_s)
+                grants.append(grant)
+                await self._create(keys=keys, args=arguments, client=pipeline)
+            all_ended = await self._store.within_deadline(pipeline.execute)
         for grant, ended in zip(grants, all_ended, strict=True):
             self._forget_ids(grant.credential, ended)
         return grants

@@ -63,7 +63,7 @@ CLOSED = 'load = { model = "closed", users = 32 }'
 POISSON = 'load = { model = "poisson", rate_rps = 100 }'
 TRIALS = "trials = { per_slice = 4 }"
 ALL_STRATEGIES = ", ".join(servers.strategy.available())
-ALL_SCENARIOS = "browse, journey, login_storm, lookups, refresh, revocation, tabs"
+ALL_SCENARIOS = "browse, journey, login_storm, lookups, outage, refresh, revocation, tabs"
 
 
 def refusal(tmp_path: Path, text: str | bytes) -> str:

@@ -128,8 +128,8 @@ def test_a_store_gone_before_the_first_slice_is_named(
     urls = []
 
     @contextmanager
-    def dying(*arguments: Any) -> Iterator[dict[str, RunningArm]]:
-        with target.running_arms(*arguments) as arms:
+    def dying(*arguments: Any, **more: Any) -> Iterator[dict[str, RunningArm]]:
+        with target.running_arms(*arguments, **more) as arms:
             store = arms["session_redis"].store
             assert store is not None
             urls.append(store.url)

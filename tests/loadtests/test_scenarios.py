@@ -20,5 +20,5 @@ def test_every_file_is_a_scenario_that_asks_a_question(name: str) -> None:
 def test_an_unknown_one_names_the_allowed(name: str) -> None:
     with pytest.raises(ConfigurationError) as raised:
         scenarios.load(name)
-    allowed = "browse, journey, login_storm, lookups, refresh, revocation, tabs"
+    allowed = "browse, journey, login_storm, lookups, outage, refresh, revocation, tabs"
     assert str(raised.value) == f"scenario: {name!r}; allowed: {allowed}"

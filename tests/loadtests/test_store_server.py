@@ -17,7 +17,14 @@ import redis
 
 from loadtests import store_server
 from loadtests.model import ConfigurationError
-from loadtests.store_server import RunningStore, external_store, find_program, start_store
+from loadtests.store_server import (
+    Appendfsync,
+    RunningStore,
+    external_store,
+    find_program,
+    start_again,
+    start_store,
+)
 from tests.processes import wait_for
 
 ROOT = Path(__file__).parents[2]
@@ -97,6 +104,32 @@ def test_a_frozen_store_is_ended_too(stores_folder: Path) -> None:
         assert running.pid is not None
         os.kill(running.pid, signal.SIGSTOP)
     assert not psutil.pid_exists(running.pid)
+    assert list(stores_folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(("appendfsync", "kept"), [(None, None), ("always", b"yes")])
+def test_a_store_that_stays_is_killed_and_started_again(
+    appendfsync: Appendfsync | None, kept: bytes | None, stores_folder: Path
+) -> None:
+    with start_store(appendfsync=appendfsync, stays=True) as running:
+        assert running.pid is not None
+        ask(running.url, "SET", "remembered", "yes")
+        os.kill(running.pid, signal.SIGKILL)
+        again = start_again(running)
+        assert again.pid != running.pid
+        assert not psutil.pid_exists(running.pid)
+        assert ask(again.url, "GET", "remembered") == kept
+        assert (again.url, again.guard) == (running.url, running.guard)
+    assert not psutil.pid_exists(again.pid or 0)
+    assert list(stores_folder.iterdir()) == []
+
+
+def test_a_store_that_was_killed_and_stays_dead_leaves_nothing(stores_folder: Path) -> None:
+    with start_store(appendfsync="everysec", stays=True) as running:
+        assert running.pid is not None
+        os.kill(running.pid, signal.SIGKILL)
+        wait_for(lambda: not psutil.pid_exists(running.pid or 0), 5.0, "the store is gone")
+        assert not running.has_ended
     assert list(stores_folder.iterdir()) == []
 
 

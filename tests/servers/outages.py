@@ -10,8 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
 
-import redis
-
+from loadtests.store_proxy import RunningProxy, start_proxy
 from loadtests.store_server import RunningStore, start_store
 from tests.servers.processes import CHEAP_LOGIN, Answer, Minted, Replica, bearer, replicas, running
 from tests.servers.variants import QUICK, set_flags
@@ -36,13 +35,14 @@ class Outage:
         self._store_life = ExitStack()
         stack.callback(self._store_life.close)
         self.store: RunningStore = self._store_life.enter_context(start_store())
+        self.proxy: RunningProxy = stack.enter_context(start_proxy(self.store.url))
         self._port = int(self.store.url.rsplit(":", 1)[1].split("/")[0])
         self.both: list[Replica] = stack.enter_context(replicas(2, strategy, *self._flags))
         self.law = self.both[0].ask("GET", "/readyz").json["law"]
 
     @property
     def _flags(self) -> list[str]:
-        return ["--store", self.store.url, *FLAGS, *set_flags(self.strategy, **QUICK)]
+        return ["--store", self.proxy.url, *FLAGS, *set_flags(self.strategy, **QUICK)]
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
@@ -55,9 +55,7 @@ class Outage:
             os.kill(self.store.pid, signal.SIGCONT)
 
     def reset_connections(self) -> None:
-        with redis.Redis.from_url(self.store.url) as client:
-            for kind in ("normal", "pubsub"):
-                client.client_kill_filter(_type=kind, skipme=True)
+        self.proxy.reset()
 
     def kill(self) -> None:
         self._store_life.close()

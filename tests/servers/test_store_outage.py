@@ -146,6 +146,37 @@ def test_connections_that_are_reset(outage: Outage) -> None:
     assert_works(outage, pool)
 
 
+def test_connections_that_are_reset_while_they_lie_idle(outage: Outage) -> None:
+    """Several of them: no request after the reset is the first to find out."""
+    pool = mint(outage, 6, first_user=350)
+    for _ in range(3):
+        ask_together(profiles(outage.both, *pool))
+        outage.reset_connections()
+        for replica in outage.both:
+            eventually(partial(_is_known, replica, pool[0]))
+        assert {a.status for a in ask_together(profiles(outage.both, *pool))} == {200}
+
+
+def test_connections_that_are_reset_again_and_again(outage: Outage) -> None:
+    pool = mint(outage, 6, first_user=380)
+    ends_s = time.monotonic() + 1.0
+    with ThreadPoolExecutor(1) as threads:
+        storm = threads.submit(_reset_until, outage, ends_s)
+        while time.monotonic() < ends_s:
+            # 503 now and then, never an error of the server's own.
+            ask_together(
+                [*profiles(outage.both, *pool), *operations(outage.both[0], pool[0]).values()]
+            )
+        storm.result()
+    assert_works(outage, pool)
+
+
+def _reset_until(outage: Outage, ends_s: float) -> None:
+    while time.monotonic() < ends_s:
+        outage.reset_connections()
+        time.sleep(0.01)
+
+
 def test_a_kick_right_after_a_reset_keeps_the_law(outage: Outage) -> None:
     """What a replica missed while it was cut off, it must find out or fail."""
     bystander, kicked = mint(outage, 2, first_user=400)

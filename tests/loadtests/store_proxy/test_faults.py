@@ -136,6 +136,19 @@ def test_a_word_that_came_in_pieces_is_known(proxy: RunningProxy) -> None:
             connection.recv(1)
 
 
+def test_several_words_choose_together(proxy: RunningProxy) -> None:
+    with client_of(proxy) as client, client.pubsub() as subscriber, client_of(proxy) as reader:
+        subscriber.subscribe("news")
+        assert subscriber.get_message(timeout=SPARE_S) is not None
+        assert not reader.xread({"log": "0"})
+        proxy.swallow(b"SUBSCRIBE", b"XREAD")
+        assert client.publish("news", "lost") == 1
+        assert subscriber.get_message(timeout=0.2) is None
+        with pytest.raises(redis.TimeoutError):
+            reader.xread({"log": "0"})
+    proxy.restore()
+
+
 def test_only_watched_words_choose(proxy: RunningProxy) -> None:
     with pytest.raises(ValueError, match=r"b'GET' is not watched; allowed are b'TRACKING', "):
         proxy.swallow(b"GET")
