@@ -24,6 +24,8 @@ from loadtests.model import (
     ArmFacts,
     Experiment,
     LawRecord,
+    OutageRecord,
+    Phase,
     RevocationRecord,
     RunRecord,
     SliceRecord,
@@ -59,6 +61,7 @@ class Reading:
     trials: tuple[Trial, ...]
     unreadable: tuple[str, ...]
     repeated_rounds: int
+    outages: tuple[OutageRecord, ...] = ()
 
     @property
     def experiment(self) -> Experiment:
@@ -79,6 +82,13 @@ class Reading:
         known = (block.arms.get(arm) for block in self.run.blocks)
         return next((facts for facts in known if facts is not None), None)
 
+    @property
+    def outage_phases(self) -> tuple[Phase, ...]:
+        """Phases in which a fault was to be done, or was."""
+        seen = {record.phase for record in self.outages}
+        phases = self.experiment.phases
+        return tuple(phase for phase in phases if phase.kind == "outage" or phase.name in seen)
+
     def law(self, arm: str) -> LawRecord | None:
         """What the arm's server promised, None when no block got as far as asking."""
         facts = self.facts(arm)
@@ -94,6 +104,7 @@ def read(folder: Path) -> Reading:
     for record, counted in last_attempts(run_store.read_slices(folder, unreadable.append)):
         accumulator.add(record, counted=counted)
     accumulator.close_block()
+    outages = tuple(_outages(run.experiment, folder, unreadable))
     return Reading(
         run=run,
         frame=accumulator.columns.frame(),
@@ -102,6 +113,7 @@ def read(folder: Path) -> Reading:
         trials=trials,
         unreadable=tuple(unreadable),
         repeated_rounds=accumulator.repeated_rounds,
+        outages=outages,
     )
 
 
@@ -154,7 +166,7 @@ class _Accumulator:
 
     def add(self, record: SliceRecord, *, counted: bool) -> None:
         try:
-            self._check_planned(record)
+            _check_planned(self.experiment, record.phase, record.arm)
             response = {n: Histogram.from_text(e.response) for n, e in record.endpoints.items()}
         except ValueError as error:
             self.unreadable.append(f"slice of {record.arm} in {record.phase} left out: {error}")
@@ -215,11 +227,23 @@ class _Accumulator:
             added=tuple(self.open_added.get((phase, arm), ())),
         )
 
-    def _check_planned(self, record: SliceRecord) -> None:
-        if record.phase not in {phase.name for phase in self.experiment.phases}:
-            raise ValueError("the experiment has no such phase")
-        if record.arm not in {arm.name for arm in self.experiment.arms}:
-            raise ValueError("the experiment has no such arm")
+
+def _check_planned(experiment: Experiment, phase: str, arm: str) -> None:
+    """Raises ValueError for what the experiment has not."""
+    if phase not in {planned.name for planned in experiment.phases}:
+        raise ValueError("the experiment has no such phase")
+    if arm not in {planned.name for planned in experiment.arms}:
+        raise ValueError("the experiment has no such arm")
+
+
+def _outages(experiment: Experiment, folder: Path, unreadable: list[str]) -> Iterator[OutageRecord]:
+    for record in run_store.read_outages(folder, unreadable.append):
+        try:
+            _check_planned(experiment, record.phase, record.arm)
+        except ValueError as error:
+            unreadable.append(f"outage of {record.arm} in {record.phase} left out: {error}")
+            continue
+        yield record
 
 
 def _trials(records: Iterable[RevocationRecord]) -> Iterator[Trial]:

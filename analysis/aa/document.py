@@ -11,7 +11,7 @@ from analysis.aa.coverage import Misses
 from analysis.aa.simulation import Simulated
 from analysis.aa.trust import Floors, Trust
 from analysis.aa.twins import Place
-from analysis.report.summary import rounded
+from analysis.report.numbers import rounded
 from loadtests.model import SCHEMA
 
 

@@ -6,6 +6,7 @@ from analysis.charts.distance import distance
 from analysis.charts.drift import drift
 from analysis.charts.frontier import frontier, frontier_latency
 from analysis.charts.latency import latency
+from analysis.charts.outages import outages
 from analysis.charts.revocation import revocation
 from analysis.charts.slo import slo
 
@@ -21,4 +22,15 @@ CHARTS: tuple[Chart, ...] = (
     revocation,
 )
 
-__all__ = ["CHARTS", "Chart", "Measured", "NothingToDrawError", "Picture", "distance"]
+# Of runs with outages; no other run lacks them.
+OUTAGE_CHARTS: tuple[Chart, ...] = (outages,)
+
+__all__ = [
+    "CHARTS",
+    "OUTAGE_CHARTS",
+    "Chart",
+    "Measured",
+    "NothingToDrawError",
+    "Picture",
+    "distance",
+]

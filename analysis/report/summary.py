@@ -15,7 +15,10 @@ from analysis.findings import findings_of
 from analysis.frontier.rows import frontier_rows
 from analysis.gates import Judged, judge_gates
 from analysis.metrics import METRICS
+from analysis.outages import Pair, Revokes, pairs_of, revokes_of
 from analysis.reading import Reading
+from analysis.report.numbers import rounded
+from analysis.report.outage_rows import outage_lists
 from analysis.results import Result, results_of
 from loadtests.gates import Gate, read_rule
 from loadtests.model import SCHEMA, Finding
@@ -35,6 +38,15 @@ class Summary:
     comparisons: tuple[Comparison, ...]
     floors: tuple[Floor, ...]
     gates: tuple[Judged, ...] = ()
+    outages: tuple[Pair, ...] = ()
+    revokes: tuple[Revokes, ...] = ()
+
+    @property
+    def only_outages(self) -> bool:
+        """Whether faults are all that was asked for, so that nothing else can be missing."""
+        return bool(self.outages) and {pair.phase for pair in self.outages} == {
+            phase.name for phase in self.reading.experiment.phases
+        }
 
 
 def summarise(reading: Reading, rules: Sequence[str] = ()) -> Summary:
@@ -43,6 +55,7 @@ def summarise(reading: Reading, rules: Sequence[str] = ()) -> Summary:
     results = tuple(results_of(reading, METRICS.values()))
     floors = tuple(floors_of(results))
     findings = tuple(findings_of(reading, results, floors))
+    outages = pairs_of(reading)
     return Summary(
         reading=reading,
         verdict="INVALID" if any(f.severity == "invalid" for f in findings) else "VALID",
@@ -51,6 +64,8 @@ def summarise(reading: Reading, rules: Sequence[str] = ()) -> Summary:
         comparisons=tuple(comparisons_of(reading.experiment, results, floors)),
         floors=floors,
         gates=tuple(judge_gates(gates, results)),
+        outages=outages,
+        revokes=revokes_of(reading, outages),
     )
 
 
@@ -80,6 +95,7 @@ def as_json(summary: Summary) -> str:
             {name: rounded(v) if isinstance(v, float) else v for name, v in row.items()}
             for row in frontier_rows(summary.reading, summary.results, summary.comparisons)
         ],
+        **outage_lists(summary.outages, summary.revokes),
     }
     return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
@@ -183,8 +199,3 @@ def _crossover_row(found: Crossover) -> dict[str, Any]:
         "always": found.at_once,
         "never": found.never,
     }
-
-
-def rounded(value: float | None) -> float | None:
-    """Seven significant digits: beyond what is measured, short of what the arithmetic adds."""
-    return None if value is None else float(f"{value:.7g}")

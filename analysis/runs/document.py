@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from analysis.report.summary import Summary, rounded
+from analysis.report.numbers import rounded
+from analysis.report.summary import Summary
 from analysis.runs.changes import Change, RunComparison
 from analysis.runs.page import warnings_of
 from loadtests.model import SCHEMA

@@ -10,7 +10,7 @@ from loadtests.model.trials import Trials
 from loadtests.search import Search
 
 LoadModel = Literal["closed", "constant", "poisson"]
-PhaseKind = Literal["capacity", "latency", "login", "mixed", "revocation", "slo", "users"]
+PhaseKind = Literal["capacity", "latency", "login", "mixed", "outage", "revocation", "slo", "users"]
 Carrier = Literal["bearer", "cookie"]
 Setting = str | int | float | bool
 
