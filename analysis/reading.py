@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import pandas as pd
 
@@ -25,12 +26,15 @@ from loadtests.model import (
     ArmFacts,
     Experiment,
     LawRecord,
+    OutageRecord,
+    Phase,
     RevocationRecord,
     RunRecord,
     SliceRecord,
     TabsRecord,
 )
 
+Tried = TypeVar("Tried", RevocationRecord, OutageRecord)
 PhaseArmEndpoint = tuple[str, str, str]
 
 
@@ -49,6 +53,7 @@ class Reading:
     unreadable: tuple[str, ...]
     repeated_rounds: int
     browsers: tuple[TabsRecord, ...] = ()
+    outages: tuple[OutageRecord, ...] = ()
 
     @property
     def experiment(self) -> Experiment:
@@ -74,6 +79,13 @@ class Reading:
         known = (block.arms.get(arm) for block in self.run.blocks)
         return next((facts for facts in known if facts is not None), None)
 
+    @property
+    def outage_phases(self) -> tuple[Phase, ...]:
+        """Phases in which a fault was to be done, or was."""
+        seen = {record.phase for record in self.outages}
+        phases = self.experiment.phases
+        return tuple(phase for phase in phases if phase.kind == "outage" or phase.name in seen)
+
     def law(self, arm: str) -> LawRecord | None:
         """What the arm's server promised, None when no block got as far as asking."""
         facts = self.facts(arm)
@@ -85,12 +97,14 @@ def read(folder: Path) -> Reading:
     run = run_store.read_run(folder)
     unreadable: list[str] = []
     written = run_store.read_revocations(folder, unreadable.append)
-    revocations = tuple(_planned(written, run.experiment, unreadable))
+    revocations = tuple(_planned(written, "trial", run.experiment, unreadable))
     browsers = tuple(run_store.read_tabs(folder, unreadable.append))
     accumulator = _Accumulator(run.experiment, unreadable, lags_of(revocations, run.experiment))
     for record, counted in last_attempts(run_store.read_slices(folder, unreadable.append)):
         accumulator.add(record, counted=counted)
     accumulator.close_block()
+    written_outages = run_store.read_outages(folder, unreadable.append)
+    outages = tuple(_planned(written_outages, "outage", run.experiment, unreadable))
     return Reading(
         run=run,
         frame=accumulator.columns.frame(),
@@ -100,6 +114,7 @@ def read(folder: Path) -> Reading:
         unreadable=tuple(unreadable),
         repeated_rounds=accumulator.repeated_rounds,
         browsers=browsers,
+        outages=outages,
     )
 
 
@@ -228,7 +243,9 @@ class _Accumulator:
             raise ValueError(stranger)
 
 
-def _stranger(line: SliceRecord | RevocationRecord, experiment: Experiment) -> str | None:
+def _stranger(
+    line: SliceRecord | RevocationRecord | OutageRecord, experiment: Experiment
+) -> str | None:
     """What the experiment does not know of a line."""
     if line.phase not in {phase.name for phase in experiment.phases}:
         return "the experiment has no such phase"
@@ -238,14 +255,14 @@ def _stranger(line: SliceRecord | RevocationRecord, experiment: Experiment) -> s
 
 
 def _planned(
-    lines: Iterable[RevocationRecord], experiment: Experiment, unreadable: list[str]
-) -> Iterator[RevocationRecord]:
+    lines: Iterable[Tried], what: str, experiment: Experiment, unreadable: list[str]
+) -> Iterator[Tried]:
     for line in lines:
         stranger = _stranger(line, experiment)
         if stranger is None:
             yield line
         else:
-            unreadable.append(f"trial of {line.arm} in {line.phase} left out: {stranger}")
+            unreadable.append(f"{what} of {line.arm} in {line.phase} left out: {stranger}")
 
 
 def _fact_cells(run: RunRecord) -> Iterator[Cell]:

@@ -15,6 +15,7 @@ from loadtests.model import (
     CpuSeconds,
     Experiment,
     Load,
+    OutageRecord,
     Phase,
     RevocationRecord,
     RunRecord,
@@ -32,6 +33,7 @@ from tests.builders import (
     an_added_delay,
     an_endpoint,
 )
+from tests.outage_lines import outages_of
 
 
 def slices_of(experiment: Experiment, seed: int = 1, requests: int = 300) -> Iterator[SliceRecord]:
@@ -41,6 +43,8 @@ def slices_of(experiment: Experiment, seed: int = 1, requests: int = 300) -> Ite
     for block in range(experiment.blocks):
         luck = {arm.name: draw.gauss(1, 0.005) for arm in experiment.arms}
         for phase in experiment.phases:
+            if phase.kind == "outage":
+                continue
             if phase.search is not None:
                 yield from probes_of(experiment, phase, block, luck, requests)
                 continue
@@ -111,8 +115,10 @@ def write_run_folder(
     requests: int = 300,
     slices: Sequence[SliceRecord] | None = None,
     trials: Sequence[RevocationRecord] | None = None,
+    outages: Sequence[OutageRecord] | None = None,
 ) -> Path:
-    """A run folder under `results` as the runner would have left it."""
+    """A run folder under `results` as the runner would have left it; without outages.jsonl where
+    nothing was to go out."""
     run = run or a_run()
     experiment = run.experiment
     folder = run_store.create(results, experiment.name)
@@ -121,6 +127,10 @@ def write_run_folder(
     seen = trials_of(experiment, seed) if trials is None else trials
     _write_lines(folder / run_store.SLICES_FILE, map(run_store.slice_line, recorded))
     _write_lines(folder / run_store.REVOCATIONS_FILE, map(run_store.revocation_line, seen))
+    gone_through = outages_of(experiment, seed) if outages is None else outages
+    lines = [run_store.outage_line(outage) for outage in gone_through]
+    if lines:
+        _write_lines(folder / run_store.OUTAGES_FILE, iter(lines))
     return folder
 
 

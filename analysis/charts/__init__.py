@@ -6,6 +6,7 @@ from analysis.charts.distance import distance
 from analysis.charts.drift import drift
 from analysis.charts.frontier import frontier, frontier_latency
 from analysis.charts.latency import latency
+from analysis.charts.outages import outages
 from analysis.charts.refresh import refresh
 from analysis.charts.revocation import revocation
 from analysis.charts.slo import slo
@@ -25,8 +26,12 @@ CHARTS: tuple[Chart, ...] = (
     tabs,
 )
 
+# Of runs with outages; no other run lacks them.
+OUTAGE_CHARTS: tuple[Chart, ...] = (outages,)
+
 __all__ = [
     "CHARTS",
+    "OUTAGE_CHARTS",
     "Chart",
     "Measured",
     "NotAskedError",

@@ -1,5 +1,5 @@
-"""Writes a run's report beside its data: summary.json, summary.csv, report.md, report.html and
-the charts."""
+"""Writes a run's report beside its data: summary.json, summary.csv, report.md, report.html, the
+charts, and outages.csv where there were outages."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from analysis.reading import read
 from analysis.report.content import Content, content_of
 from analysis.report.html import as_html
 from analysis.report.markdown import as_markdown
+from analysis.report.outage_rows import OUTAGES_CSV, outages_csv
 from analysis.report.summary import Summary, as_csv, as_json, summarise
 from loadtests.run_store import write_atomically
 
@@ -36,10 +37,12 @@ def write_report(folder: Path, gates: Sequence[str] = ()) -> Written:
     summary = summarise(read(folder), gates)
     content = content_of(summary)
     (folder / CHARTS_FOLDER).mkdir(exist_ok=True)
-    for picture in content.pictures:
+    for picture in content.every_picture:
         write_drawing(folder / CHARTS_FOLDER, picture.chart.name, picture.svg, picture.png)
     write_atomically(folder / "summary.json", as_json(summary))
     write_atomically(folder / "summary.csv", as_csv(summary))
+    if summary.outages:
+        write_atomically(folder / OUTAGES_CSV, outages_csv(summary.outages))
     write_atomically(folder / "report.md", as_markdown(content))
     write_atomically(folder / REPORT_FILE, as_html(content))
     return Written(summary, content, folder / REPORT_FILE)

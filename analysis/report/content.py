@@ -12,8 +12,10 @@ from analysis.report.distance_tables import distance_sentences, distance_tables
 from analysis.report.frontier_part import FrontierPart, frontier_part
 from analysis.report.gate_table import gate_table
 from analysis.report.law_table import law_table
-from analysis.report.method import METHOD
+from analysis.report.method import GENERAL, METHOD
 from analysis.report.numbers_tables import key_table, result_tables
+from analysis.report.outage_section import OUTAGE_METHOD, OutageSection, outage_section
+from analysis.report.outage_sentences import outage_sentences
 from analysis.report.refresh_sentences import refresh_sentences
 from analysis.report.refresh_tables import refresh_tables
 from analysis.report.revocation_tables import revocation_tables
@@ -44,6 +46,7 @@ class Content:
     results: tuple[Table, ...]
     pictures: tuple[Picture, ...]
     comparisons: tuple[Table, ...]
+    outages: OutageSection | None
     findings: tuple[Finding, ...]
     method: tuple[str, ...]
     environment: Table
@@ -58,10 +61,15 @@ class Content:
     def other_pictures(self) -> tuple[Picture, ...]:
         return tuple(p for p in self.pictures if p is not self.frontier_picture)
 
+    @property
+    def every_picture(self) -> tuple[Picture, ...]:
+        return (*self.pictures, *(self.outages.pictures if self.outages else ()))
+
 
 def content_of(summary: Summary) -> Content:
     experiment = summary.reading.experiment
     pictures, left_out = _pictures(summary)
+    outages, outages_left_out = outage_section(summary)
     return Content(
         title=f"authbench: {experiment.name}",
         question=experiment.question,
@@ -71,6 +79,7 @@ def content_of(summary: Summary) -> Content:
             *sentences(summary),
             *distance_sentences(summary),
             *refresh_sentences(summary),
+            *outage_sentences(summary),
         ),
         placement=placement_sentence(summary.reading.run.placement),
         remarks=(
@@ -78,20 +87,22 @@ def content_of(summary: Summary) -> Content:
             *_length(summary.reading.run),
             *_repeats(summary),
             *left_out,
+            *outages_left_out,
         ),
         gates=gate_table(summary.gates),
         frontier=frontier_part(summary),
         arms=arms_table(summary),
-        key_results=key_table(summary),
+        key_results=None if summary.only_outages else key_table(summary),
         distances=distance_tables(summary),
         laws=law_table(summary),
         revocations=tuple(revocation_tables(summary)),
         refresh=tuple(refresh_tables(summary)),
-        results=tuple(result_tables(summary)),
+        results=tuple(result_tables(summary)) if _has_results(summary) else (),
         pictures=pictures,
         comparisons=tuple(comparison_tables(summary)),
+        outages=outages,
         findings=summary.findings,
-        method=METHOD,
+        method=_method(summary),
         environment=environment_table(summary),
     )
 
@@ -120,11 +131,22 @@ def _repeats(summary: Summary) -> tuple[str, ...]:
     return (f"{times} repeated, the machine being disturbed; only the last attempt counts.",)
 
 
+def _has_results(summary: Summary) -> bool:
+    """Where only outages were asked for, what could not be known beside them is no result."""
+    return not summary.only_outages or any(r.value is not None for r in summary.results)
+
+
+def _method(summary: Summary) -> tuple[str, ...]:
+    if summary.only_outages:
+        return (*GENERAL, *OUTAGE_METHOD)
+    return (*METHOD, *(OUTAGE_METHOD if summary.outages else ()))
+
+
 def _pictures(summary: Summary) -> tuple[tuple[Picture, ...], tuple[str, ...]]:
     measured = Measured(summary.reading, summary.results)
     pictures: list[Picture] = []
     left_out: list[str] = []
-    for chart in CHARTS:
+    for chart in () if summary.only_outages else CHARTS:
         try:
             pictures.append(chart.render(measured))
         except NotAskedError:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from analysis.charts import Picture
 from analysis.report.content import Content
+from analysis.report.outage_section import OutageSection
 from analysis.report.tables import Table
 from loadtests.model import Finding
 
@@ -33,31 +35,20 @@ def _lines(content: Content) -> Iterator[str]:
     yield from ("## Arms", "", *table_lines(content.arms))
     if content.key_results is not None:
         yield from ("## Results", "", INTERVALS, "", *table_lines(content.key_results))
-    yield from _section("Distance to the store", content.distances)
+    yield from _headed(("## Distance to the store", ""), map(table_lines, content.distances))
     laws = () if content.laws is None else (content.laws,)
-    yield from _section("Revocation", (*laws, *content.revocations))
-    yield from _section("Refresh", content.refresh)
-    yield from ("## Charts", "")
-    for picture in content.pictures:
-        yield from _picture(picture)
-    yield from ("## Comparisons", "")
-    for table in content.comparisons:
-        yield from table_lines(table)
-    yield from ("## Every result", "", INTERVALS, "")
-    for table in content.results:
-        yield from table_lines(table)
+    revocation = (*laws, *content.revocations)
+    yield from _headed(("## Revocation", ""), map(table_lines, revocation))
+    yield from _headed(("## Refresh", ""), map(table_lines, content.refresh))
+    if content.outages is not None:
+        yield from _outages(content.outages)
+    yield from _headed(("## Charts", ""), map(_picture, content.pictures))
+    yield from _headed(("## Comparisons", ""), map(table_lines, content.comparisons))
+    yield from _headed(("## Every result", "", INTERVALS, ""), map(table_lines, content.results))
     findings = [finding_line(finding) for finding in content.findings] or ["None."]
     yield from ("## Findings", "", *bullets(findings), "")
     yield from ("## Method", "", *bullets(content.method), "")
     yield from ("## Environment", "", *table_lines(content.environment))
-
-
-def _section(title: str, tables: Sequence[Table]) -> Iterator[str]:
-    """Nothing where there are no tables."""
-    if tables:
-        yield from (f"## {title}", "")
-    for table in tables:
-        yield from table_lines(table)
 
 
 def table_lines(table: Table) -> Iterator[str]:
@@ -90,6 +81,24 @@ def _frontier(content: Content) -> Iterator[str]:
     yield from table_lines(content.frontier.table)
     if content.frontier.remarks:
         yield from (*bullets(content.frontier.remarks), "")
+
+
+def _headed(heading: Iterable[str], parts: Iterable[Iterable[str]]) -> Iterator[str]:
+    """Nothing where there is nothing to head."""
+    lines = list(chain.from_iterable(parts))
+    if lines:
+        yield from (*heading, *lines)
+
+
+def _outages(section: OutageSection) -> Iterator[str]:
+    yield from ("## Outages", "")
+    for picture in section.pictures:
+        yield from _picture(picture)
+    for table in section.tables:
+        yield from table_lines(table)
+    yield from (section.aid, "")
+    for table in section.details:
+        yield from table_lines(table)
 
 
 def _picture(picture: Picture) -> Iterator[str]:

@@ -1,7 +1,11 @@
 """The method in a dozen lines."""
 
-METHOD = (
+# Holds for every run, whatever it measured.
+GENERAL = (
     "The servers differ in one file, the strategy; one application factory serves them all.",
+)
+METHOD = (
+    *GENERAL,
     "A block is a fresh start of every server, store and of the generator; it is the unit of "
     "all statistics.",
     "Within a block the arms take turns of about a second in shuffled order, so that a drift of "

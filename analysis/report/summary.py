@@ -15,7 +15,9 @@ from analysis.findings import findings_of
 from analysis.frontier.rows import frontier_rows
 from analysis.gates import Judged, judge_gates
 from analysis.metrics import METRICS
+from analysis.outages import Pair, Revokes, pairs_of, revokes_of
 from analysis.reading import Reading
+from analysis.report.outage_rows import outage_lists
 from analysis.report.refresh_rows import refresh_rows
 from analysis.report.rounding import rounded
 from analysis.results import Result, results_of
@@ -44,6 +46,15 @@ class Summary:
     laws: tuple[TriedLaw, ...] = ()
     lags: tuple[LagGroup, ...] = ()
     lives: tuple[ComputedLife, ...] = ()
+    outages: tuple[Pair, ...] = ()
+    revokes: tuple[Revokes, ...] = ()
+
+    @property
+    def only_outages(self) -> bool:
+        """Whether faults are all that was asked for, so that nothing else can be missing."""
+        return bool(self.outages) and {pair.phase for pair in self.outages} == {
+            phase.name for phase in self.reading.experiment.phases
+        }
 
 
 def summarise(reading: Reading, rules: Sequence[str] = ()) -> Summary:
@@ -53,6 +64,7 @@ def summarise(reading: Reading, rules: Sequence[str] = ()) -> Summary:
     floors = tuple(floors_of(results))
     laws = laws_on_trial(reading)
     findings = tuple(findings_of(reading, results, floors, laws))
+    outages = pairs_of(reading)
     return Summary(
         reading=reading,
         verdict="INVALID" if any(f.severity == "invalid" for f in findings) else "VALID",
@@ -64,6 +76,8 @@ def summarise(reading: Reading, rules: Sequence[str] = ()) -> Summary:
         laws=laws,
         lags=tuple(lag_groups(reading)),
         lives=tuple(computed_lives(reading, laws)),
+        outages=outages,
+        revokes=revokes_of(reading, outages),
     )
 
 
@@ -97,6 +111,7 @@ def as_json(summary: Summary) -> str:
         "revocation_lags": [row for group in summary.lags for row in lag_rows(group)],
         "computed_lives": [life_row(life) for life in summary.lives],
         **refresh_rows(summary.reading, summary.results),
+        **outage_lists(summary.outages, summary.revokes),
     }
     return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
