@@ -92,7 +92,9 @@ def test_slices_hold_what_was_measured(finished: tuple[Path, str, int]) -> None:
         assert record.completed >= sum(
             count for e in record.endpoints.values() for count in e.outcomes.values()
         )
-        assert min(record.wire_bytes.received, record.wire_bytes.sent) > 100
+        # The shortest request is a GET of 90 bytes, the shortest answer longer.
+        assert record.completed > 0
+        assert min(record.wire_bytes.received, record.wire_bytes.sent) > 80 * record.completed
         assert record.drained_after_s >= record.duration_s > 0
         if record.phase == "latency-200":
             assert record.offered == 50

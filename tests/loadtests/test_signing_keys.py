@@ -42,8 +42,8 @@ def test_a_run_has_one_key_of_each_kind(kind: str) -> None:
 
 
 def test_the_servers_name_the_kind_that_the_settings_ask_for() -> None:
-    assert describe(CACHED, {}) == StrategyFacts(needs_store=False, key_kind="ec_p256")
-    assert describe(EDDSA, {}) == StrategyFacts(needs_store=False, key_kind="ed25519")
+    assert describe(CACHED, {}) == StrategyFacts(False, "ec_p256", law_bound_s=900.0)
+    assert describe(EDDSA, {}) == StrategyFacts(False, "ed25519", law_bound_s=900.0)
 
 
 def test_arms_of_one_strategy_may_need_different_kinds() -> None:

@@ -10,6 +10,7 @@ import pytest
 import redis
 
 from loadtests.store_server import RunningStore, start_store
+from servers.strategies import _pushed_tokens
 from servers.strategy import StrategySpec, available, load
 from tests.servers.processes import CHEAP_LOGIN, Minted, Replica, replicas
 from tests.servers.variants import QUICK, set_flags
@@ -76,3 +77,10 @@ def arm(request: pytest.FixtureRequest, store: RunningStore) -> Iterator[Arm]:
         ready = one.ask("GET", "/readyz").json
         users = iter(range(10_000))
         yield Arm(load(name), (one, other), origin, ready["cookie_name"], ready["law"], users)
+
+
+@pytest.fixture
+def granted_long_ago(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tokens count as a minute older than they are: one of another store is then surely of one that
+    was lost, and not of the next, of which a replica has not heard."""
+    monkeypatch.setattr(_pushed_tokens, "CLOCKS_APART_S", -60.0)

@@ -78,6 +78,9 @@ def test_no_claim_may_be_wrong(arm: Arm, forged: Forge, claims: dict[str, Any]) 
         return
     if claims == {"gen": "another"} and arm.spec.name in BLIND_TO_LOSS:
         pytest.skip("it never asks which store granted a token")
+    if claims == {"gen": "another"}:
+        # A moment old, it might be of a next store that the replica has not heard of: 503.
+        claims = {**claims, "epoch": forged.claims["epoch"] - 60_000}
     assert status(arm, forged.token(**claims)) == 401
 
 

@@ -159,6 +159,7 @@ async def test_where_a_lost_store_is_accepted(store: RunningStore, client: Any, 
 
 
 @pytest.mark.parametrize("name", LOSING)
+@pytest.mark.usefixtures("granted_long_ago")
 async def test_a_store_that_starts_again_empty(client: Any, name: str) -> None:
     with start_store() as first:
         port = int(first.url.rpartition(":")[2].partition("/")[0])

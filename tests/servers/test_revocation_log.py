@@ -206,6 +206,7 @@ async def test_a_log_that_went_back_is_read_from_its_start(
         assert reloads(one) == before + 1
 
 
+@pytest.mark.usefixtures("granted_long_ago")
 async def test_a_kick_that_comes_before_the_news_of_another_store(
     store: RunningStore, client: Any, name: str
 ) -> None:

@@ -168,7 +168,7 @@ def test_an_interrupt_leaves_nothing_behind_and_says_one_word() -> None:
             wait_for(drives, 30, "a slice of ours")
             started = descendants(process.pid)
             process.send_signal(signal.SIGINT)
-            _, said = process.communicate(timeout=15)
+            _, said = process.communicate(timeout=45)
         finally:
             process.kill()
         wait_for(lambda: are_gone(started), 10, "everything ended")
