@@ -4,6 +4,7 @@ crosscheck."""
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 
 from rich.console import Console
@@ -18,6 +19,9 @@ EXIT_FAILURE, EXIT_CONFIGURATION, EXIT_INTERRUPTED = 1, 2, 130
 def main() -> int:
     """0: every goal reached; 1: one missed, or something died; 2: it could not start; 130: ^C."""
     arguments = _parser().parse_args()
+    # Also in the background, where a shell starts commands with Ctrl-C ignored, and for a kill.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         return int(arguments.command(Console(), arguments))
     except ConfigurationError as error:
