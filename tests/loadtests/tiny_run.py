@@ -63,7 +63,7 @@ name = "revocation"
 kind = "revocation"
 scenario = "revocation"
 rounds = 1
-trials = {{ per_slice = 2, concurrent = 2, ttl_s = 2, background_fraction = 0.1 }}
+trials = {{ per_slice = 2, concurrent = 2, ttl_s = 2, background_fraction = 0.5 }}
 """
 
 
