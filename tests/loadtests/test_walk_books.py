@@ -24,13 +24,16 @@ __all__ = ["collection", "server"]
 
 
 def test_the_books_of_every_slice_hold(server: Replica) -> None:
-    slices = walked(at(server, a_block())).slices
-    assert all(record.books is not None and record.books.sent > 0 for record in slices)
-    assert [contradictions(record) for record in slices] == [[]] * len(slices)
+    """Every count does. Little's law needs more than three users for a few hundredths of a second
+    of a machine that may do something else meanwhile: tables try it."""
+    books = [record.books for record in walked(at(server, a_block())).slices]
+    assert books
+    assert all(each is not None and each.sent > 0 for each in books)
+    assert [(b.sent, b.in_flight) for b in books if b] == [(b.ended, 0) for b in books if b]
 
 
 class LosingStage(Stage):
-    """One that keeps all stamps but every tenth."""
+    """One that keeps every other stamp."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,7 +45,7 @@ class LosingList(list[Stamp]):
 
     def append(self, stamp: Stamp) -> None:
         self.seen += 1
-        if self.seen % 10:
+        if self.seen % 2:
             super().append(stamp)
 
 
