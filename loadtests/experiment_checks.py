@@ -117,6 +117,12 @@ def _check_outages(path: Path, experiment: Experiment) -> None:
             f"{path}: phases.{far.name}.store_delay_ms: set; allowed: no value in an `outage` "
             "phase, whose faults have distances of their own (slow_5ms, slow_50ms)"
         )
+    some = next((phase for phase in experiment.phases if phase.arms), None)
+    if some is not None:
+        raise ConfigurationError(
+            f"{path}: phases.{some.name}.arms = {list(some.arms)}; allowed: no value in an "
+            "`outage` phase: its fault hits every arm"
+        )
     arms = len(experiment.arms)
     each = math.ceil(experiment.pool_users / arms)
     limits = (

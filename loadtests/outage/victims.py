@@ -9,10 +9,10 @@ from gevent import Greenlet, joinall, sleep, spawn
 
 from loadtests.client import Client, ExchangeFailed, Watchdog
 from loadtests.messages import ArmTarget, Credential
-from loadtests.model import RevokeOutcome
 from loadtests.outage.minting import connect
 from loadtests.outage.sightings import Asked, VictimSeen
 from loadtests.outage.timeline import Victim
+from loadtests.sightings import revoke_outcome
 
 _NS_PER_S = 1_000_000_000
 
@@ -54,7 +54,7 @@ class Ordeal:
         return VictimSeen(
             how=self._victim.how,
             via_replica=self._victim.via_replica,
-            revoke=_revoke_outcome(status),
+            revoke=revoke_outcome(status),
             sent_ns=client.sent_ns - begin_ns,
             acked_ns=acked_ns - begin_ns,
             promised_s=promised_s,
@@ -91,13 +91,6 @@ class Ordeal:
             return client, None
         client.close()
         return client, status
-
-
-def _revoke_outcome(status: int | None) -> RevokeOutcome:
-    """Without a status, or after an error, it may have been done all the same."""
-    if status in (200, 202):
-        return "ok"
-    return "refused" if status is not None and 400 <= status < 500 else "indeterminate"
 
 
 def _outcome(client: Client, request: bytes) -> str:

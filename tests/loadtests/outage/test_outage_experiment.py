@@ -63,6 +63,7 @@ def test_an_outage_says_what_fails_and_for_how_long(tmp_path: Path) -> None:
         ("replicas = 2\n[[phases]]", "[[phases]]", ["session_redis.replicas = 1", "at least 2"]),
         ("pool_users = 100", "pool_users = 3", ["pool_users = 3", "at least 4"]),
         ("population = 60", "population = 60\ngenerators = 2", ["generators = 2; allowed: 1"]),
+        ("rounds = 1", 'rounds = 1\narms = ["none"]', ["phases.dark.arms = ['none']"]),
         ("rounds = 1", "rounds = 1\nstore_delay_ms = 2", ["phases.dark.store_delay_ms: set"]),
         ("population = 60", "population = 49", ["population = 49", "at least 50"]),
         ("[[phases]]", A_CAPACITY + "[[phases]]", ["phases.capacity.kind", "allowed: `outage`"]),
