@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 import time
 from collections import deque
 from collections.abc import Callable
@@ -12,6 +13,8 @@ from selectors import EVENT_READ, EVENT_WRITE
 from loadtests.store_proxy.waiting import Waiter
 
 _CHUNK_BYTES = 65_536
+# SO_LINGER on, 0 s: close() sends a reset (socket(7)).
+_NO_LINGER = struct.pack("ii", 1, 0)
 
 
 @dataclass(slots=True)
@@ -45,7 +48,12 @@ class End:
             self._waits_for = waits_for
             self._waiter.watch(self.sock, waits_for, self._ready)
 
-    def close(self) -> None:
+    def close(self, *, torn: bool = False) -> None:
+        """Once or again; `torn`: by a reset, else in order."""
+        if self.sock.fileno() < 0:
+            return
+        if torn:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
         self._waits_for = 0
         self._waiter.watch(self.sock, 0, self._ready)
         self.sock.close()

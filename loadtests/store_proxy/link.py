@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from selectors import EVENT_READ
@@ -11,9 +10,6 @@ from selectors import EVENT_READ
 from loadtests.store_proxy.added import Tally
 from loadtests.store_proxy.lane import Chunk, End, Lane
 from loadtests.store_proxy.waiting import Waiter
-
-# SO_LINGER on, 0 s: close() sends a reset (socket(7)).
-_NO_LINGER = struct.pack("ii", 1, 0)
 
 
 @dataclass(slots=True)
@@ -61,10 +57,13 @@ class Link:
         self._replies = Lane(
             self._store, self._client, self._delay_ns, self._answered, self._sent_back, schedule
         )
-        self._client.wait_for(EVENT_READ, wanted=True)
         self._store.wait_for(EVENT_READ, wanted=True)
-        # The store's end is being connected; it can be written to once it is.
+        # The store's end is being connected; it can be written to once it is. The client is read
+        # all the same: where a store is frozen it hangs up long before, and asks anew.
+        self._is_connected = False
         self._requests.block()
+        self._store.on_writable = self._connected
+        self._client.wait_for(EVENT_READ, wanted=True)
         self.obey()
 
     def obey(self) -> None:
@@ -79,15 +78,25 @@ class Link:
         for lane in (self._requests, self._replies):
             lane.lose()
         for end in (self._client, self._store):
-            if torn:
-                end.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
-            end.close()
+            end.close(torn=torn)
         self._on_end(self)
 
     def _delay_ns(self) -> int:
         return self._rules.one_way_ns
 
+    def _connected(self) -> None:
+        self._is_connected = True
+        self._store.on_writable = self._requests.go_on
+        self._requests.go_on()
+
     def _asked(self, chunk: Chunk) -> bool:
+        if not chunk.data and not self._is_connected:
+            self.close(torn=True)
+            return False
+        if not chunk.data and self.is_swallowed:
+            # The store does not hear of it, but nobody is there any more.
+            self._client.close()
+            return False
         recent = self._tail + chunk.data
         self._ever_sent.update(word for word in self._rules.watched if word in recent)
         self._tail = recent[-self._longest_word :]

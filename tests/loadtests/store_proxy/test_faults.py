@@ -149,6 +149,38 @@ def test_several_words_choose_together(proxy: RunningProxy) -> None:
     proxy.restore()
 
 
+def test_who_hangs_up_before_the_store_is_reached_is_let_go() -> None:
+    """As when a store is frozen and its queue of newcomers is full."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        with start_proxy(f"redis://127.0.0.1:{full.getsockname()[1]}") as proxy:
+            before = open_files(proxy)
+            connections = [connected(proxy) for _ in range(20)]
+            wait_for(lambda: open_files(proxy) == before + 40, SPARE_S, "all let in")
+            for connection in connections:
+                connection.close()
+            wait_for(lambda: open_files(proxy) == before, SPARE_S, "all let go")
+
+
+def test_who_hangs_up_while_swallowed_is_let_go_and_the_store_does_not_hear(
+    proxy: RunningProxy, store: RunningStore
+) -> None:
+    with redis.Redis.from_url(store.url) as direct:
+        with connected(proxy) as connection:
+            connection.sendall(PING)
+            assert read_exactly(connection, len(PONG)) == PONG
+            proxy.swallow(None)
+            before = open_files(proxy)
+            known = len(direct.client_list())
+        wait_for(lambda: open_files(proxy) == before - 1, SPARE_S, "the client's end closed")
+        assert len(direct.client_list()) == known
+        proxy.restore()
+        wait_for(lambda: len(direct.client_list()) == known - 1, SPARE_S, "closed at the store")
+
+
+def open_files(proxy: RunningProxy) -> int:
+    return psutil.Process(proxy.pid).num_fds()
+
+
 def test_only_watched_words_choose(proxy: RunningProxy) -> None:
     with pytest.raises(ValueError, match=r"b'GET' is not watched; allowed are b'TRACKING', "):
         proxy.swallow(b"GET")
