@@ -151,14 +151,16 @@ def test_several_words_choose_together(proxy: RunningProxy) -> None:
 
 def test_who_hangs_up_before_the_store_is_reached_is_let_go() -> None:
     """As when a store is frozen and its queue of newcomers is full."""
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
-        with start_proxy(f"redis://127.0.0.1:{full.getsockname()[1]}") as proxy:
-            before = open_files(proxy)
-            connections = [connected(proxy) for _ in range(20)]
-            wait_for(lambda: open_files(proxy) == before + 40, SPARE_S, "all let in")
-            for connection in connections:
-                connection.close()
-            wait_for(lambda: open_files(proxy) == before, SPARE_S, "all let go")
+    with (
+        socket.create_server(("127.0.0.1", 0), backlog=0) as full,
+        start_proxy(f"redis://127.0.0.1:{full.getsockname()[1]}") as proxy,
+    ):
+        before = open_files(proxy)
+        connections = [connected(proxy) for _ in range(20)]
+        wait_for(lambda: open_files(proxy) == before + 40, SPARE_S, "all let in")
+        for connection in connections:
+            connection.close()
+        wait_for(lambda: open_files(proxy) == before, SPARE_S, "all let go")
 
 
 def test_who_hangs_up_while_swallowed_is_let_go_and_the_store_does_not_hear(
