@@ -81,9 +81,8 @@ def _lane(axes: Axes, style: ArmStyle, pair: Pair, lane: int) -> None:
     """The arm's success as a filled curve upon the lane's floor."""
     floor = lane + 0.92
     axes.axhline(floor, color="#dddddd", linewidth=0.5, zorder=0)
-    if not pair.trials:
-        said = "impossible, so not measured" if pair.impossible is not None else "not measured"
-        _say(axes, said, lane)
+    if pair.absence is not None:
+        _say(axes, pair.absence, lane)
         return
     times_s = times_of(pair.trials)
     shares = middle_and_range(pair.trials, times_s)

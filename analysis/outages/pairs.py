@@ -24,8 +24,8 @@ from loadtests.model import OutagePolicy, OutageRecord
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One arm under one fault. `expected`: how many trials there should be; `impossible` says why
-    the arm was left out of the run."""
+    """One arm under one fault. `expected`: how many trials there should be, none where the arm
+    takes no part; `impossible` says why it was left out of the run."""
 
     arm: str
     phase: str
@@ -39,6 +39,15 @@ class Pair:
         """The fault's label, with the phase's name where that says more."""
         said_already = self.phase == self.fault.name
         return self.fault.label if said_already else f"{self.fault.label} ({self.phase})"
+
+    @property
+    def absence(self) -> str | None:
+        """Why there is nothing to tell; None where there is a trial."""
+        if self.trials:
+            return None
+        if self.impossible is not None:
+            return "impossible"
+        return "not measured" if self.expected else "took no part"
 
     @property
     def missing(self) -> int:
@@ -135,10 +144,13 @@ def pairs_of(reading: Reading) -> tuple[Pair, ...]:
 def _pairs(reading: Reading) -> Iterator[Pair]:
     for phase in reading.outage_phases:
         mine = [record for record in reading.outages if record.phase == phase.name]
-        fault = fault_named(mine[0].fault if mine else phase.name)
+        asked = phase.outage.fault if phase.outage is not None else phase.name
+        fault = fault_named(mine[0].fault if mine else asked)
         planned = phase.rounds * reading.experiment.blocks if phase.kind == "outage" else 0
-        expected = max(planned, len({(record.block, record.trial) for record in mine}))
+        everybody = max(planned, len({(record.block, record.trial) for record in mine}))
+        partakers = reading.experiment.arms_in(phase)
         for arm in reading.experiment.arms:
             trials = tuple(record for record in mine if record.arm == arm.name)
             impossible = reading.impossible.get(arm.name)
+            expected = everybody if arm in partakers else 0
             yield Pair(arm.name, phase.name, fault, expected, trials, impossible)

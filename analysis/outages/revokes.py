@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from analysis.outages.pairs import Pair
 from analysis.reading import Reading
-from analysis.stats import CONFIDENCE
+from analysis.revocations.rates import rate_below
 from loadtests.model import LawRecord
 
 # Their replicas decide by what the store sends them: where silence could pass for consent.
@@ -50,16 +50,7 @@ class Revokes:
         of three. None when one was seen or none could have been."""
         if self.false_accepts or self.untested is not None:
             return None
-        return failure_rate_below(self.judged)
-
-
-def failure_rate_below(trials: int) -> float:
-    """The largest failure rate that is plausible at 95% after `trials` trials without a failure.
-
-    1 − 0.05^(1/n), about 3/n: Hanley & Lippman-Hand, "If nothing goes wrong, is everything all
-    right?", JAMA 249(13), 1983. `trials` is at least 1.
-    """
-    return float(1 - (1 - CONFIDENCE) ** (1 / trials))
+        return rate_below(self.judged)
 
 
 def revokes_of(reading: Reading, pairs: Iterable[Pair]) -> tuple[Revokes, ...]:

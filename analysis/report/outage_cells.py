@@ -13,10 +13,8 @@ OUT = 0.9
 
 def cell_text(pair: Pair) -> str:
     """`503 at once, back within 0.20 s`, a line a part; what must not be stands in capitals."""
-    if pair.impossible is not None:
-        return "impossible"
-    if not pair.trials:
-        return "not measured"
+    if pair.absence is not None:
+        return pair.absence
     return ",\n".join([status_text(pair), *_recovery(pair), *_alarms(pair), *_fewer(pair)])
 
 

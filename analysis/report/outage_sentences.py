@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from analysis.outages import REVOKES_WANTED, Pair, Revokes
 from analysis.report.outage_cells import OUT, bin_s, short_seconds
 from analysis.report.summary import Summary
-from analysis.units import share, span
+from analysis.revocations.rates import rate_text
+from analysis.units import span
 
 # More of the same kind are counted; the tables name them all.
 _MOST_NAMED = 3
@@ -137,7 +138,7 @@ def _shown(each: Revokes) -> str:
     if each.rate_below is None:
         return f"not tested ({each.untested})"
     few = f" ({REVOKES_WANTED:,} revokes are wanted)" if each.is_short else ""
-    return f"0 false accepts: the true rate is below {share(each.rate_below)}{few}"
+    return f"0 false accepts: the true rate is below {rate_text(each.rate_below)}{few}"
 
 
 def _missing(pairs: Sequence[Pair]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from analysis.outages import GROUPS, REVOKES_WANTED, Group, Pair, Revokes, Sprea
 from analysis.report.outage_cells import cell_text, short_seconds
 from analysis.report.summary import Summary
 from analysis.report.tables import NOTHING, Table
+from analysis.revocations.rates import rate_text
 from analysis.units import seconds, share, span
 
 # A table of so many columns fits the page; more faults are parted by what they hit.
@@ -126,14 +127,13 @@ def _rate(each: Revokes) -> str:
     if each.rate_below is None:
         return f"not tested:\n{each.untested}"
     few = f"\n({REVOKES_WANTED:,} revokes wanted)" if each.is_push and each.is_short else ""
-    return f"below {share(each.rate_below)}{few}"
+    return f"below {rate_text(each.rate_below)}{few}"
 
 
 def _full_row(pair: Pair) -> tuple[str, ...]:
     trials = f"{len(pair.trials)} of {pair.expected}" if pair.missing else str(len(pair.trials))
     if pair.policy is None:
-        nothing = "impossible" if pair.impossible is not None else "not measured"
-        return (pair.arm, trials, nothing, *[NOTHING] * 10)
+        return (pair.arm, trials, pair.absence or NOTHING, *[NOTHING] * 10)
     accepted = pair.total(lambda trial: trial.accepted_after_ack)
     return (
         pair.arm,

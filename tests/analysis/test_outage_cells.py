@@ -9,7 +9,7 @@ from tests.lab_builders import an_outage
 
 
 def cell_of(*trials: OutageRecord, expected: int = 0, impossible: str | None = None) -> str:
-    expected = expected or len(trials)
+    expected = expected or len(trials) or 3
     pair = Pair("arm", "frozen", fault_named("frozen"), expected, trials, impossible)
     return cell_text(pair).replace("\n", " ")
 

@@ -8,9 +8,15 @@ import pytest
 from analysis.outages import GROUPS, Pair, Spread, fault_named, pairs_of
 from analysis.reading import read
 from loadtests import run_store
-from loadtests.model import OutageRecord
+from loadtests.model import Outage, OutageRecord
 from tests.lab_builders import an_outage
-from tests.outage_lines import FAULTS, an_outage_experiment, an_outage_run, outages_of
+from tests.outage_lines import (
+    FAULTS,
+    an_outage_experiment,
+    an_outage_phase,
+    an_outage_run,
+    outages_of,
+)
 from tests.run_folders import write_run_folder
 
 TWO = an_outage_experiment(("session_redis", "jwt_hs256"), ("frozen", "killed_empty"))
@@ -87,6 +93,22 @@ def test_what_is_missing_is_counted_by_the_plan_and_by_the_others(tmp_path: Path
     # More trials than planned: as many are expected of everybody.
     more = [replace(o, trial=9) for o in lines if o.arm == "session_redis" and o.trial == 0]
     assert pairs_in(tmp_path / "three", [*lines, *more])["jwt_hs256", "frozen"].missing == 1
+
+
+def test_a_fault_without_a_line_is_the_one_that_was_asked_for(tmp_path: Path) -> None:
+    asked = Outage("frozen", 5.0, 5.0, 10.0, victims_before=1, victims_during=1, probe_every_s=0.1)
+    phases = (an_outage_phase("still", outage=asked),)
+    folder = write_run_folder(tmp_path, an_outage_run(replace(TWO, phases=phases)), outages=())
+    assert {pair.heading for pair in pairs_of(read(folder))} == {"frozen (still)"}
+
+
+def test_an_arm_that_takes_no_part_lacks_nothing(tmp_path: Path) -> None:
+    phases = (an_outage_phase("frozen", arms=("session_redis",)),)
+    lines = [o for o in outages_of(TWO) if (o.arm, o.phase) == ("session_redis", "frozen")]
+    folder = write_run_folder(tmp_path, an_outage_run(replace(TWO, phases=phases)), outages=lines)
+    pairs = {pair.arm: pair for pair in pairs_of(read(folder))}
+    assert (pairs["jwt_hs256"].missing, pairs["jwt_hs256"].absence) == (0, "took no part")
+    assert (pairs["session_redis"].missing, pairs["session_redis"].absence) == (0, None)
 
 
 def test_an_arm_that_could_not_be_lacks_nothing(tmp_path: Path) -> None:

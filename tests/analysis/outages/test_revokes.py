@@ -3,12 +3,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from analysis.outages import PUSH_STRATEGIES, Revokes, pairs_of, revokes_of
-from analysis.outages.revokes import failure_rate_below
 from analysis.reading import read
+from analysis.revocations.rates import rate_below
 from loadtests.model import OutageRecord
 from servers.strategy import available
 from tests.outage_lines import an_outage_experiment, an_outage_run, outages_of
@@ -28,18 +26,6 @@ def lines_with(**changes: Any) -> list[OutageRecord]:
     return [replace(line, **{"revokes_ok": 10, **changes}) for line in outages_of(EXPERIMENT)]
 
 
-@pytest.mark.parametrize(("trials", "rate"), [(1, 0.95), (100, 0.0295), (1000, 0.00299)])
-def test_the_rule_of_three(trials: int, rate: float) -> None:
-    assert failure_rate_below(trials) == pytest.approx(rate, rel=0.01)
-
-
-@given(st.integers(1, 10**7))
-def test_at_the_bound_five_of_a_hundred_runs_show_nothing(trials: int) -> None:
-    rate = failure_rate_below(trials)
-    assert (1 - rate) ** trials == pytest.approx(0.05, rel=1e-6)
-    assert rate <= 3 / trials
-
-
 def test_push_strategies_exist() -> None:
     assert set(PUSH_STRATEGIES) <= set(available())
 
@@ -49,7 +35,7 @@ def test_revokes_add_up_but_what_laws_except_proves_nothing(tmp_path: Path) -> N
     epoch = revokes["jwt_epoch"]
     # Two faults of three trials each, one of which may undo what was acknowledged.
     assert (epoch.ok, epoch.judged, epoch.refused, epoch.indeterminate) == (60, 30, 6, 12)
-    assert epoch.rate_below == pytest.approx(failure_rate_below(30))
+    assert epoch.rate_below == pytest.approx(rate_below(30))
     assert (epoch.is_push, epoch.is_short, epoch.untested) == (True, True, None)
     assert list(revokes) == list(ARMS)
 
@@ -59,7 +45,7 @@ def test_one_false_accept_among_thousands_takes_the_bound_away(tmp_path: Path) -
     lines[0] = replace(lines[0], arm="jwt_epoch", false_accepts=1, false_accept_worst_s=0.2)
     revokes = revokes_in(tmp_path, lines)
     assert (revokes["jwt_epoch"].rate_below, revokes["jwt_epoch"].false_accepts) == (None, 1)
-    assert revokes["session_tracking"].rate_below == pytest.approx(failure_rate_below(6_000))
+    assert revokes["session_tracking"].rate_below == pytest.approx(rate_below(6_000))
     assert not revokes["session_tracking"].is_short
 
 
