@@ -19,6 +19,7 @@ from analysis.outages.bins import (
 from analysis.outages.faults import GROUPS, Fault, fault_named
 from analysis.outages.spread import Spread
 from analysis.reading import Reading
+from loadtests.checks import LEAST_LEFT_S
 from loadtests.model import OutagePolicy, OutageRecord
 
 
@@ -96,7 +97,13 @@ class Pair:
 
     @property
     def never_recovered(self) -> int:
-        return sum(trial.recovered_s is None for trial in self.trials)
+        """Trials in which it could have been seen to come back, and did not."""
+        return sum(trial.recovered_s is None and _has_time(trial) for trial in self.trials)
+
+    @property
+    def ended_too_soon(self) -> int:
+        """Trials that ended so soon after the mend that no recovery could show."""
+        return sum(trial.recovered_s is None and not _has_time(trial) for trial in self.trials)
 
     @property
     def worst_response_s(self) -> float:
@@ -130,6 +137,10 @@ class Pair:
     def worst(self, value: Callable[[OutageRecord], float | None]) -> float | None:
         known = [found for found in map(value, self.trials) if found is not None]
         return max(known, default=None)
+
+
+def _has_time(trial: OutageRecord) -> bool:
+    return trial.ended_s - trial.mended_s >= LEAST_LEFT_S
 
 
 def pairs_of(reading: Reading) -> tuple[Pair, ...]:

@@ -61,6 +61,8 @@ def bin_s(pair: Pair) -> float:
 def _recovery(pair: Pair) -> Iterator[str]:
     if pair.never_recovered:
         yield f"NOT BACK in {pair.never_recovered} of {len(pair.trials)}"
+    elif pair.ended_too_soon:
+        yield f"ended too soon in {pair.ended_too_soon} of {len(pair.trials)}"
     elif pair.recovery_s is not None:
         worst_s = pair.recovery_s.high
         at_once = worst_s <= bin_s(pair)

@@ -48,6 +48,7 @@ def _pair_row(pair: Pair) -> dict[str, Any]:
         "worst_response_s": rounded(pair.worst_response_s) if measured else None,
         **_spread("recovery", "_s", pair.recovery_s),
         "never_recovered": pair.never_recovered,
+        "ended_too_soon": pair.ended_too_soon,
         "hung": pair.total(lambda trial: trial.hung),
         "revokes_ok": pair.total(lambda trial: trial.revokes_ok),
         "revokes_refused": pair.total(lambda trial: trial.revokes_refused),

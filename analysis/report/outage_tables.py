@@ -18,7 +18,7 @@ _LEGEND = (
     "The worst of the trials. “At once”: within a bin of the chart. “Back within”: from the mend "
     "until at least 99.9% succeed for a second. “Logs out”: good users were answered 401 as the "
     "law announces, and had to log in again. “All served, ≤”: the longest response time. “Failed "
-    "before”: while nothing was broken yet.",
+    "before”: while nothing was broken yet. “Ended too soon”: too soon after the mend to see it.",
 )
 FULL_TABLES = (
     "Medians over trials, in brackets their range. “Let in after” counts requests accepted after "
@@ -162,7 +162,8 @@ def _recovery(pair: Pair) -> str:
         return "no error"
     back = _spread(pair.recovery_s, short_seconds, nothing="")
     never = f"never in {pair.never_recovered}" if pair.never_recovered else ""
-    return ", ".join(part for part in (back, never) if part)
+    unseen = f"ended too soon in {pair.ended_too_soon}" if pair.ended_too_soon else ""
+    return ",\n".join(part for part in (back, never, unseen) if part)
 
 
 def _spread(spread: Spread | None, say: Callable[[float], str], nothing: str = NOTHING) -> str:

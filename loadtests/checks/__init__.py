@@ -22,9 +22,7 @@ from loadtests.checks.measures import (
     probe_p99_ms,
     server_busy,
 )
-from loadtests.checks.outages import (
-    outage_findings,
-)
+from loadtests.checks.outages import LEAST_LEFT_S, outage_findings
 from loadtests.checks.phases import (
     disturbance_findings,
     phase_findings,
@@ -43,6 +41,7 @@ from loadtests.checks.searches import (
 from loadtests.checks.tabs import grace_breaches, tabs_findings
 
 __all__ = [
+    "LEAST_LEFT_S",
     "calibration_findings",
     "clock_findings",
     "distance_findings",

@@ -46,8 +46,12 @@ FINE = {"bins": ({"200": 10},) * 20, "first_error_s": None, "recovered_s": 0.5, 
         ([failing(0.1, 1.8)], "503 at once, back within 0.3 s, FAILED BEFORE"),
         ([failing(0.1, 0.4, policy="unaffected")], "unaffected, FAILED BEFORE"),
         (
-            [failing(0.5, 1.7), failing(0.5, 1.7, recovered_s=None)],
+            [failing(0.5, 1.7), failing(0.5, 1.7, recovered_s=None, ended_s=4.0)],
             "503 at once, NOT BACK in 1 of 2",
+        ),
+        (
+            [failing(0.5, 1.7), failing(0.5, 1.7, recovered_s=None)],
+            "503 at once, ended too soon in 1 of 2",
         ),
         ([failing(0.5, 1.7, logged_out=9)], "503 at once, back within 0.2 s, logs out"),
         ([an_outage(**FINE, worst_response_s=0.031)], "all served, ≤ 31.0 ms"),

@@ -42,7 +42,13 @@ def test_figures_are_of_all_trials_together() -> None:
     trials = [
         an_outage(first_error_s=0.21, recovered_s=0.6, hung=1),
         an_outage(first_error_s=0.29, recovered_s=0.4, worst_response_s=2.0),
-        an_outage(first_error_s=0.25, recovered_s=None, policy_held=False, policy_why="served"),
+        an_outage(
+            first_error_s=0.25,
+            recovered_s=None,
+            ended_s=3.0,
+            policy_held=False,
+            policy_why="served",
+        ),
     ]
     pair = a_pair(*trials)
     assert pair.success_down == Spread(0, 0, 0)
@@ -53,6 +59,13 @@ def test_figures_are_of_all_trials_together() -> None:
     assert pair.broken == (trials[2],)
     assert pair.failed_with == "503"
     assert pair.failed_once_begun == 1
+
+
+def test_what_had_no_time_to_come_back_is_not_called_lost() -> None:
+    soon = an_outage(recovered_s=None, mended_s=0.4, ended_s=1.8)
+    lost = an_outage(recovered_s=None, mended_s=0.4, ended_s=2.0)
+    pair = a_pair(soon, soon, lost)
+    assert (pair.never_recovered, pair.ended_too_soon, pair.recovery_s) == (1, 2, None)
 
 
 def test_an_arm_without_a_failure_has_no_times_of_any() -> None:
