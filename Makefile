@@ -116,7 +116,7 @@ bench-workers: $(INSTALLED) ## whether three generator processes measure what on
 	@$(BIN)/python -m loadtests.bench workers
 
 # The picture and what failed are worth seeing whether or not everything passed.
-calibrate: $(INSTALLED) ## the harness against known answers, and its limits here (3 minutes)
+calibrate: $(INSTALLED) ## the harness against known answers, and its limits here (6 minutes)
 	@status=0; $(BIN)/python -m loadtests.calibration || status=$$?; \
 	  case $$status in 0|1) $(BIN)/python -m analysis calibration results/calibration.json --picture $(PICTURE) > /dev/null && \
 	  echo "picture: $(PICTURE)" ;; esac; exit $$status

@@ -156,7 +156,8 @@ def _slo_rate(cell: Cell, _: str | None) -> Value:
 def _store_bytes(cell: Cell, _: str | None) -> Value:
     if cell.store_bytes_per_login is None:
         return Missing("nothing was stored, or the store's memory could not be read")
-    return cell.store_bytes_per_login
+    # Where nothing is kept, the store may have shrunk meanwhile; a login frees nothing.
+    return max(0.0, cell.store_bytes_per_login)
 
 
 def _error_rate(cell: Cell, _: str | None) -> Value:

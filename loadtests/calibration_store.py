@@ -18,7 +18,7 @@ from loadtests.run_store import write_atomically
 
 CALIBRATION_FILE = "calibration.json"
 # What the generator's numbers depend on; servers and stores may change beside it.
-_MACHINE = ("cpu_model", "cpu_count", "governor", "system", "machine", "python")
+_MACHINE = ("cpu_model", "cpu_count", "governor", "cpus_awake", "system", "machine", "python")
 _GENERATOR = ("lib_locust", "lib_gevent", "lib_httptools", "lib_hdrhistogram")
 _FILE = TypeAdapter(CalibrationFile)
 
@@ -53,7 +53,7 @@ def fitting(results: Path, environment: Environment) -> tuple[CalibrationNote | 
     remark, one line, where there is something to say of it."""
     path = results / CALIBRATION_FILE
     if not path.exists():
-        return None, "not calibrated on this machine: `make calibrate` (three minutes)"
+        return None, "not calibrated on this machine: `make calibrate` (six minutes)"
     try:
         calibration = read(path).calibration
     except ConfigurationError as why:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 
+from loadtests.awake import can_be_kept_awake
 from loadtests.model import Setting
 
 LIBRARIES = (
@@ -31,6 +32,7 @@ def describe() -> dict[str, Setting | None]:
         "kernel": platform.release(),
         "machine": platform.machine(),
         "governor": _GOVERNOR.read_text().strip() if _GOVERNOR.exists() else None,
+        "cpus_awake": can_be_kept_awake(),
         "python": platform.python_version(),
         **{f"lib_{name}": importlib.metadata.version(name) for name in LIBRARIES},
     }

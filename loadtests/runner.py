@@ -16,6 +16,7 @@ from typing import NoReturn
 import psutil
 
 from loadtests import calibration_store, checks, environment, length, run_store
+from loadtests.awake import kept_awake
 from loadtests.block import BlockPlan, Readied, measure_block
 from loadtests.findings import findings_of
 from loadtests.messages import Message
@@ -90,7 +91,7 @@ def resume(folder: Path, experiment: Experiment | None, progress: Progress) -> O
 
 def _measure(plan: BlockPlan, folder: Path, record: RunRecord, progress: Progress) -> Outcome:
     progress.say(f"measuring into {folder}")
-    with run_store.room_to_end(folder) as give_up_room:
+    with run_store.room_to_end(folder) as give_up_room, kept_awake():
         try:
             with _terminated_like_interrupted():
                 record = _run_blocks(plan, folder, record, progress)

@@ -25,8 +25,9 @@ def note_sentences(note: CalibrationNote) -> tuple[str, ...]:
 
 def _said(note: CalibrationNote) -> Iterator[str]:
     day = note.measured_at.partition("T")[0]
-    judged = note.passed + note.failed
-    aside = f", {note.left_out} left out" if note.left_out else ""
+    judged = note.passed + note.failed + note.undecided
+    asides = {"undecided": note.undecided, "left out": note.left_out}
+    aside = "".join(f", {count} {what}" for what, count in asides.items() if count)
     outcome = f"{note.passed} of {judged} checks passed{aside}"
     warning = " Calibrate again before trusting a percentile." if note.failed else ""
     worst = "; ".join(map(_worst, note.worst))

@@ -27,6 +27,7 @@ def outage_sentences(summary: Summary) -> tuple[str, ...]:
         *_slowest(pairs),
         *_policies(pairs),
         *_broken_promises(pairs),
+        *_let_in(pairs),
         *_proven(summary.revokes),
         *_missing(pairs),
     )
@@ -121,6 +122,27 @@ def _seen(what: str, count: Callable[[Pair], int], pairs: Sequence[Pair]) -> str
     guilty = sorted(filter(count, pairs), key=count, reverse=True)
     said = _some(guilty, lambda pair: f"{count(pair):,} in {_place(pair)}")
     return f"{what.capitalize()} SEEN: {said}."
+
+
+def _let_in(pairs: Sequence[Pair]) -> Iterator[str]:
+    """What serving on without the store costs: revokes that are not heard of. No false accepts,
+    as the laws of those who do it promise no more."""
+    arms: dict[str, list[Pair]] = {}
+    served_on = (p for p in pairs if p.policy == "serves" and p.fault.group != "replica")
+    for pair in served_on:
+        if pair.total(lambda trial: trial.accepted_after_ack):
+            arms.setdefault(pair.arm, []).append(pair)
+    said = [
+        f"{arm} {sum(p.total(lambda t: t.accepted_after_ack) for p in theirs):,} requests, "
+        f"up to {short_seconds(_latest_s(theirs))} after the revoke"
+        for arm, theirs in arms.items()
+    ]
+    if said:
+        yield f"Served on and let revoked users in, as far as their laws allow: {'; '.join(said)}."
+
+
+def _latest_s(pairs: Sequence[Pair]) -> float:
+    return max(t.accepted_after_ack_worst_s for pair in pairs for t in pair.trials)
 
 
 def _proven(revokes: Iterable[Revokes]) -> Iterator[str]:

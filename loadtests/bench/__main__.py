@@ -9,6 +9,7 @@ import sys
 
 from rich.console import Console
 
+from loadtests.awake import kept_awake
 from loadtests.bench import crosscheck, dispatch_table, generator, workers
 from loadtests.model import ConfigurationError
 from loadtests.target import MeasurementError
@@ -23,7 +24,8 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     try:
-        return int(arguments.command(Console(), arguments))
+        with kept_awake():
+            return int(arguments.command(Console(), arguments))
     except ConfigurationError as error:
         print(error, file=sys.stderr)
         return EXIT_CONFIGURATION

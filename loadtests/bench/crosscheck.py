@@ -35,6 +35,9 @@ CONNECTIONS = 32
 # Few, so that what a cache forgets with time is a small share of the requests at any rate: else a
 # tool that asks faster would meet fewer misses, and see another server.
 POPULATION = 512
+# What credentials that carry state hold from the start: our users have written carts by the time
+# they are measured, wrk sends what was minted, and a server must have as much to decode for either.
+STATE_BYTES = 64
 # About what a slice takes in all; credentials must outlive every one of them.
 SLICE_IN_ALL_S = 5.0
 OURS, WRK = "ours", "wrk"
@@ -45,7 +48,8 @@ def main(console: Console, rounds: int = ROUNDS) -> int:
     wrk.find()
     plan = a_plan(ARMS, SLICE_S)
     tools: Mapping[str, Tool] = {OURS: ours, WRK: wrks}
-    with standing(plan, rounds * len(ARMS) * len(tools) * SLICE_IN_ALL_S) as targets:
+    takes_s = rounds * len(ARMS) * len(tools) * SLICE_IN_ALL_S
+    with standing(plan, takes_s) as targets:
         turns = track(range(rounds), "rounds", console=console, transient=True)
         seen = look(plan, targets, tools, turns)
     return crosscheck_report.show(console, seen[OURS], seen[WRK], REFERENCE)
@@ -71,7 +75,9 @@ def a_plan(strategies: Sequence[str], slice_s: float, connections: int = CONNECT
         question="Do two load generators tell the same?",
         seed=1,
         blocks=1,
-        arms=tuple(Arm(strategy, strategy, 1, "bearer") for strategy in strategies),
+        arms=tuple(
+            Arm(strategy, strategy, 1, "bearer", state_bytes=STATE_BYTES) for strategy in strategies
+        ),
         reference=strategies[0],
         phases=(
             Phase(

@@ -8,15 +8,21 @@ from statistics import fmean, median
 from rich.console import Console
 from rich.table import Table
 
+from loadtests.awake import can_be_kept_awake
 from loadtests.bench.agreement import NEGLIGIBLE, WIDEST, Agreement, Rounds, Seen, agreements
 from loadtests.bench.goals import Goal, judge
 from loadtests.intervals import ratio_interval
 
 CAUSES = (
     "Where ours ÷ wrk is not 1: the tool that spends less CPU on a request (client µs) keeps "
-    "servers fuller (busy), and on a shared core leaves them more; fuller servers do more in a "
-    "turn of their loop, and so in a core-second. wrk does not count what is unanswered at its "
-    "end, at most a request a connection; ours awaits and counts it. Foreign CPU disturbs both."
+    "servers fuller (busy), and on a shared core leaves them more. wrk does not count what is "
+    "unanswered at its end, at most a request a connection; ours awaits and counts it. Foreign "
+    "CPU disturbs both."
+)
+AWAKE = "CPUs were kept from halting, so no server paid for waking either tool."
+ASLEEP = (
+    "CPUs could halt (only root may keep them from it): a server pays for every waking of its "
+    "client, and the tool that sleeps oftener makes it look slower, most where a request is cheap."
 )
 
 
@@ -24,7 +30,7 @@ def show(console: Console, ours: Rounds, theirs: Rounds, reference: str) -> int:
     """Prints both tables; returns 0 where the tools agree on every ratio, else 1."""
     console.print(_seen_table(ours, theirs))
     console.print(_apart_table(ours, theirs))
-    console.print(CAUSES, highlight=False)
+    console.print(CAUSES, AWAKE if can_be_kept_awake() else ASLEEP, highlight=False)
     return judge(console, [_goal(each, reference) for each in agreements(ours, theirs, reference)])
 
 

@@ -68,7 +68,7 @@ def _experiment(rates_rps: Sequence[float]) -> Experiment:
                 kind="latency",
                 scenario="browse",
                 load=Load("constant", rate_rps=rate),
-                rounds=2,
+                rounds=3,
                 slice_s=SLICE_S,
                 guard_s=0.2,
             )

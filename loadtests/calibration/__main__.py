@@ -14,6 +14,7 @@ from pathlib import Path
 from rich.console import Console
 
 from loadtests import calibration_store, environment, run_store
+from loadtests.awake import kept_awake
 from loadtests.calibration import answers, limits, stalls
 from loadtests.calibration.table import checks_table, closing_lines, limits_table, remarks
 from loadtests.model import Calibration, CalibrationFile, ConfigurationError
@@ -32,7 +33,8 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     try:
-        measured = _measure(console, arguments.stalls_s)
+        with kept_awake():
+            measured = _measure(console, arguments.stalls_s)
         calibration_store.write(arguments.results / calibration_store.CALIBRATION_FILE, measured)
     except ConfigurationError as error:
         print(error, file=sys.stderr)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from loadtests.calibration.drive import Walked, a_phase, begin, finish, order_for
 from loadtests.calibration.judging import GOAL, failed, judged_count, judged_slice
+from loadtests.calibration.rounds import over_rounds
 from loadtests.calibration.scripted import ScriptedServer, Truth, scripted_server
 from loadtests.calibration.scripts import SCRIPTS
 from loadtests.calibration.truth import UnmatchedError, expected, overlapping
@@ -33,7 +34,8 @@ class Plan:
     open_s: float = 5.3
     rate_rps: float = 2_000.0
     guard_s: float = 0.2
-    max_repeats: int = 3
+    rounds: int = 5
+    max_repeats: int = 10
 
     def phases(self) -> dict[str, Phase]:
         guard_s = self.guard_s
@@ -47,7 +49,8 @@ class Plan:
 
     def turns(self) -> list[tuple[str, str]]:
         closed = [("alone" if script == "none" else "closed", script) for script in self.scripts]
-        return [*closed, *(("open", script) for script in self.scripts)]
+        opened = [("open", script) for script in self.scripts]
+        return [*closed, *opened] * self.rounds
 
 
 def measured_answers(plan: Plan, placement: Placement) -> list[CalibrationCheck]:
@@ -84,11 +87,11 @@ def judge(
     walked: Walked, truths: Mapping[str, Truth], usable: int, cpus: int
 ) -> Iterator[CalibrationCheck]:
     """`usable`: the CPUs we may run on, of the machine's `cpus`."""
-    for planned in walked.order.slices:
-        record = walked.records[planned]
-        truth = truths[planned.arm]
-        for check in _judged(walked, planned, record, truth, usable):
-            yield _doubted(check, record, cpus)
+    yield from over_rounds(
+        _doubted(check, walked.records[planned], cpus)
+        for planned in walked.order.slices
+        for check in _judged(walked, planned, truths[planned.arm], usable)
+    )
     at_once = sum(overlapping(truth, _POOL_USERS) for truth in truths.values())
     yield replace(
         judged_count("every user", 0, at_once, 0),
@@ -97,8 +100,9 @@ def judge(
 
 
 def _judged(
-    walked: Walked, planned: PlannedSlice, record: SliceRecord, truth: Truth, usable: int
+    walked: Walked, planned: PlannedSlice, truth: Truth, usable: int
 ) -> Iterator[CalibrationCheck]:
+    record = walked.records[planned]
     about = f"{'open' if record.load.is_open else 'closed'}, {planned.arm}"
     zero_ns = walked.order.run_started_ns
     try:

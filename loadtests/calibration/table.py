@@ -12,7 +12,7 @@ from loadtests.model import Calibration, CalibrationCheck, GeneratorLimits
 
 # Right of a cell only: the table then fits 80 columns.
 _TIGHT = (0, 1, 0, 0)
-_STYLES = {"pass": "green", "fail": "bold red", "left out": "dim"}
+_STYLES = {"pass": "green", "fail": "bold red", "undecided": "yellow", "left out": "dim"}
 
 
 def checks_table(calibration: Calibration) -> Table:
@@ -53,7 +53,7 @@ def limits_table(limits: GeneratorLimits) -> Table:
 
 
 def remarks(calibration: Calibration) -> Iterator[str]:
-    """Why checks were left out, or what else is to be known of those that failed."""
+    """Why checks were left out, or what else is to be known of those that did not pass."""
     told: dict[tuple[str, str, str], list[str]] = {}
     for check in calibration.checks:
         if check.reason is not None:
@@ -72,7 +72,10 @@ def closing_lines(calibration: Calibration) -> Iterator[str]:
             f"{limits.busy:.0%} of it, against {limits.against})"
         )
     counts = Counter(check.outcome for check in calibration.checks)
-    yield f"{counts['pass']} passed, {counts['fail']} failed, {counts['left out']} left out"
+    yield (
+        f"{counts['pass']} passed, {counts['fail']} failed, {counts['undecided']} undecided, "
+        f"{counts['left out']} left out"
+    )
 
 
 def _value(check: CalibrationCheck, value: float | None) -> str:

@@ -11,7 +11,7 @@ from loadtests.model.experiment import Setting
 
 CALIBRATION_SCHEMA = 1
 
-CheckOutcome = Literal["pass", "fail", "left out"]
+CheckOutcome = Literal["pass", "fail", "undecided", "left out"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,8 @@ class CalibrationCheck:
     """One number of ours beside the true one, in `unit`.
 
     `about` says what was driven, `quantity` what was read. `allowed` is the largest difference
-    that passes; `reason` says why a check was left out, or what else is to be known.
+    that passes; `reason` says why a check was left out, or what else is to be known. Of several
+    rounds the median one is told, `undecided` where it missed and another did not.
     """
 
     about: str
@@ -106,6 +107,7 @@ class Calibration:
             passed=outcomes["pass"],
             failed=outcomes["fail"],
             left_out=outcomes["left out"],
+            undecided=outcomes["undecided"],
             worst=tuple(self._worst()),
             limits=self.limits,
         )
@@ -134,6 +136,7 @@ class CalibrationNote:
     left_out: int
     worst: tuple[CalibrationCheck, ...]
     limits: GeneratorLimits | None
+    undecided: int = 0
 
 
 @dataclass(frozen=True, slots=True)

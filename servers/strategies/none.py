@@ -105,9 +105,11 @@ class NoAuth(Strategy):
 def _decode(encoded: str) -> Mapping[str, Any]:
     try:
         padded = encoded + "=" * (-len(encoded) % 4)
-        state = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        written = base64.b64decode(padded, altchars=b"-_", validate=True)
+        state = json.loads(written)
     except (binascii.Error, ValueError, RecursionError):
         raise Rejected("malformed") from None
-    if not isinstance(state, dict):
+    # One character more can decode to white space, which JSON allows at its end.
+    if not isinstance(state, dict) or not written.endswith(b"}"):
         raise Rejected("malformed")
     return state

@@ -46,7 +46,7 @@ def altered(arm: str, phase: str, trial: int, **changes: Any) -> list[OutageReco
 
 
 def test_the_sentences_say_what_a_dead_store_does_to_whom(whole: Written) -> None:
-    dead, logged_out, slowest, held, seen, proven = whole.content.sentences
+    dead, logged_out, slowest, held, seen, let_in, proven = whole.content.sentences
     assert dead.startswith("With the store away (killed and emptied, ")
     assert (
         "session_redis, session_redis_batched and jwt_denylist_redis answered 503 at once" in dead
@@ -59,6 +59,9 @@ def test_the_sentences_say_what_a_dead_store_does_to_whom(whole: Written) -> Non
     assert re.match(r"Slowest to recover: \w+, after 1\.\d s, from “killed and emptied”", slowest)
     assert held == "Every arm did what its law says of the fault, in all 540 trials."
     assert seen == "No false accepts, no false rejects, no requests that hung."
+    assert let_in.startswith("Served on and let revoked users in, as far as their laws allow: ")
+    assert re.search(r"jwt_denylist_pubsub [\d,]+ requests, up to \d\S* s after the revoke", let_in)
+    assert "session_redis " not in let_in
     assert len(re.findall(r"0 false accepts: the true rate is below 0\.\d+%", proven)) == 3
 
 

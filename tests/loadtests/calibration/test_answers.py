@@ -14,7 +14,7 @@ from loadtests.placement import place, usable_cpus
 
 PLAN = Plan(
     scripts=("none", "bimodal"), closed_s=0.4, open_s=0.6, rate_rps=300.0, guard_s=0.05,
-    max_repeats=0,
+    rounds=1, max_repeats=0,
 )  # fmt: skip
 Seen = tuple[Walked, dict[str, Truth]]
 
