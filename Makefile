@@ -86,7 +86,7 @@ ui: $(INSTALLED) ## Locust's web UI on 127.0.0.1:8089; servers start when a test
 	@$(BIN)/python -m loadtests ui --web-port $(WEB_PORT)
 
 test: $(INSTALLED) ## run every test
-	@$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 fuzz: $(INSTALLED) ## millions of hostile credentials against every strategy (about 15 minutes)
 	@AUTHBENCH_FUZZ=full $(BIN)/python -m pytest tests/servers/test_fuzz.py

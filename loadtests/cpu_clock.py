@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +40,17 @@ def processes_cpu_ns(pids: Iterable[int]) -> int | None:
         return sum(process_cpu_ns(pid) for pid in pids)
     except ProcessLookupError:
         return None
+
+
+def cpu_ns_of_others(ours: Container[int]) -> dict[int, int]:
+    """CPU time of every process that is not one of `ours`, the kernel's threads among them, as far
+    as it can be read."""
+    spent: dict[int, int] = {}
+    for pid in psutil.pids():
+        if pid not in ours:
+            with contextlib.suppress(ProcessLookupError):
+                spent[pid] = process_cpu_ns(pid)
+    return spent
 
 
 @dataclass(frozen=True, slots=True)

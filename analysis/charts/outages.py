@@ -15,7 +15,7 @@ from matplotlib.ticker import MultipleLocator
 from analysis.charts.chart import Measured, NothingToDrawError, chart
 from analysis.charts.drawing import MANY_ARMS
 from analysis.outages import Pair, Spread, pairs_of
-from analysis.outages.bins import Numbers, middle_and_range, runs, times_of
+from analysis.outages.bins import Numbers, held, middle_and_range, runs, times_of
 from analysis.style import SOFT, WIDTH_IN, ArmStyle
 
 _COLUMNS = 4
@@ -31,7 +31,8 @@ def outages(measured: Measured) -> Figure:
     """Success under each fault, by the time since it began.
 
     A panel a fault, a lane an arm. A lane filled to its full height says that every request of the
-    good users due in these 0.1 s succeeded; a gap says that none did. The line is the median of the
+    good users due in these 0.1 s succeeded; a gap says that none did (where none was due, the lane
+    goes on as it was). The line is the median of the
     trials and the pale band their range. Black from above is the share answered 401: users who were
     logged out. Between the dotted lines the fault stood. Every lane full to its end is an arm that
     the fault did not touch.
@@ -87,7 +88,7 @@ def _lane(axes: Axes, style: ArmStyle, pair: Pair, lane: int) -> None:
     times_s = times_of(pair.trials)
     shares = middle_and_range(pair.trials, times_s)
     denied, *_ = middle_and_range(pair.trials, times_s, lambda name: name == _UNAUTHORIZED)
-    edges, (middle, low, high, denied) = runs(times_s, *shares, denied)
+    edges, (middle, low, high, denied) = runs(times_s, *map(held, (*shares, denied)))
     top = floor - _FULL
     _fill(axes, floor - _FULL * middle, edges, floor, style.colour, alpha=0.55)
     spread = floor - _FULL * np.where(low < high, (low, high), np.nan)

@@ -90,6 +90,17 @@ def middle_and_range(
     return result[0], result[1], result[2]
 
 
+def held(values: Numbers) -> Numbers:
+    """A value that is not known, between two that are, is the one before: no request was due."""
+    known = np.flatnonzero(~np.isnan(values))
+    if not len(known):
+        return values
+    last_known = np.maximum.accumulate(np.where(np.isnan(values), 0, np.arange(len(values))))
+    times = np.arange(len(values))
+    between = (times > known[0]) & (times < known[-1])
+    return np.where(between, values[last_known], values)
+
+
 def runs(times_s: Numbers, *series: Numbers) -> tuple[Numbers, tuple[Numbers, ...]]:
     """The same steps in as few as can be: neighbours in which no series changes become one.
 

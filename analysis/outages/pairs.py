@@ -76,8 +76,9 @@ class Pair:
 
     @property
     def failed_before(self) -> bool:
-        """Whether any request failed while nothing was broken yet."""
-        return any((t.first_error_s or t.fault_s) < t.fault_s for t in self.trials)
+        """Whether any request failed while nothing was broken yet. What fell due within a bin of
+        the fault was still under way when it came."""
+        return any((t.first_error_s or t.fault_s) < t.fault_s - t.bin_s for t in self.trials)
 
     @property
     def first_error_after_s(self) -> Spread | None:

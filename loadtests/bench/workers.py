@@ -17,7 +17,7 @@ from statistics import mean
 from rich.console import Console
 from rich.table import Table
 
-from loadtests.bench.goals import Goal, judge
+from loadtests.bench.goals import EXIT_REACHED, Goal, judge
 from loadtests.block import BlockPlan, measure_block
 from loadtests.checks import merged
 from loadtests.intervals import Interval, ratio_interval
@@ -37,7 +37,7 @@ WIDEST = 0.25
 
 
 def main(console: Console) -> int:
-    """0: p50 agrees; 1: it does not."""
+    """0: p50 agrees, or cannot be judged here; 1: it does not."""
     p50_ms: dict[str, list[float]] = defaultdict(list)
     p99_ms: dict[str, list[float]] = defaultdict(list)
     for number in range(ROUNDS):
@@ -46,8 +46,23 @@ def main(console: Console) -> int:
             p50_ms[name].append(p50)
             p99_ms[name].append(p99)
     console.print(_table(p50_ms, p99_ms))
+    if (why := sharing(usable_cpus())) is not None:
+        console.print(f"left out, whether they agree: {why}", highlight=False)
+        return EXIT_REACHED
     several = ratio_interval(p50_ms[SEVERAL], p50_ms[ONE])
     return judge(console, [agreement(several, ratio_interval(p50_ms[AGAIN], p50_ms[ONE]))])
+
+
+def sharing(cpus: Sequence[int]) -> str | None:
+    """Why 3 ÷ 1 is no question of agreement here; None where each process has a core of its own."""
+    wanted = max(GENERATORS.values())
+    cores = len(place(cpus, generators=wanted).generator_cpus)
+    if cores == wanted:
+        return None
+    return (
+        f"{wanted} processes shared {max(cores, 1)} of {len(cpus)} CPUs, so each found it cold "
+        f"after the others; with {wanted + 2} CPUs each has its own"
+    )
 
 
 def agreement(several: Interval, control: Interval) -> Goal:

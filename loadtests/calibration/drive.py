@@ -31,10 +31,12 @@ _SPARE_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Walked:
-    """The last attempt at each planned slice, and the run's zero in ns."""
+    """The last attempt at each planned slice; `others_share`: how much of a core other processes
+    took while they were walked."""
 
     order: Order
     records: dict[PlannedSlice, SliceRecord] = field(default_factory=dict)
+    others_share: float = 0.0
 
     def phase(self, planned: PlannedSlice) -> Phase:
         return self.order.experiment.phase(planned.phase)

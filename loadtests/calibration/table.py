@@ -17,7 +17,9 @@ _STYLES = {"pass": "green", "fail": "bold red", "undecided": "yellow", "left out
 
 def checks_table(calibration: Calibration) -> Table:
     """One line a check, 80 columns wide; reasons stand in `remarks`."""
-    table = Table(box=SIMPLE, title="against a known answer (times in ms)", padding=_TIGHT)
+    table = Table(
+        box=SIMPLE, title="against a known answer (times in ms)", padding=_TIGHT, pad_edge=False
+    )
     for heading in ("driven", "read"):
         table.add_column(heading, no_wrap=True)
     for heading in ("true", "measured"):

@@ -44,6 +44,7 @@ FINE = {"bins": ({"200": 10},) * 20, "first_error_s": None, "recovered_s": 0.5, 
         ([failing(0.9, 1.0, 0.05)], "< 1% failed (503), back at once"),
         ([failing(1.6, 1.8)], "503 once it was back, back within 0.3 s"),
         ([failing(0.1, 1.8)], "503 at once, back within 0.3 s, FAILED BEFORE"),
+        ([failing(0.4, 1.8)], "503 at once, back within 0.3 s"),
         ([failing(0.1, 0.4, policy="unaffected")], "unaffected, FAILED BEFORE"),
         (
             [failing(0.5, 1.7), failing(0.5, 1.7, recovered_s=None, ended_s=4.0)],

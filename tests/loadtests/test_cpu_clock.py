@@ -11,6 +11,7 @@ import pytest
 from loadtests import cpu_clock
 from loadtests.cpu_clock import (
     MachineCpu,
+    cpu_ns_of_others,
     machine_cpu,
     parse_machine_cpu,
     process_cpu_ns,
@@ -29,6 +30,17 @@ def dead_pid() -> int:
     child = subprocess.Popen([sys.executable, "-I", "-S", "-c", ""])
     child.wait()
     return child.pid
+
+
+def test_others_are_everybody_but_ours() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", "input()"], stdin=subprocess.PIPE
+    ) as p:
+        seen = cpu_ns_of_others({os.getpid()})
+        assert os.getpid() not in seen
+        assert seen[p.pid] > 0
+        p.communicate(b"\n")
+    assert p.pid not in cpu_ns_of_others({os.getpid()})
 
 
 def test_own_clock_is_the_one_python_reads() -> None:

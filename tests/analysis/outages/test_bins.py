@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from analysis.outages.bins import (
     first_failure_s,
+    held,
     middle_and_range,
     outcomes_between,
     outcomes_down,
@@ -71,6 +72,21 @@ def test_the_median_and_the_range_are_those_of_the_trials_that_know() -> None:
     assert list(low[:2]) == pytest.approx([0.2, 0.5])
     assert list(high[:2]) == pytest.approx([0.9, 0.7])
     assert np.isnan([middle[2], low[2], high[2]]).all()
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([1, None, 0.5], [1, 1, 0.5]),
+        ([None, 1, None, None, 0, None], [None, 1, 1, 1, 0, None]),
+        ([None, None], [None, None]),
+    ],
+)
+def test_a_bin_in_which_nobody_was_due_is_as_the_one_before(
+    values: list[float | None], expected: list[float | None]
+) -> None:
+    one, other = (np.array(each, dtype=np.float64) for each in (values, expected))
+    assert np.array_equal(held(one), other, equal_nan=True)
 
 
 def test_another_outcome_can_be_asked_for() -> None:

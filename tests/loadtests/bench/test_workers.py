@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from loadtests.bench.workers import agreement
+from loadtests.bench.workers import agreement, sharing
 from loadtests.intervals import Interval
 
 
@@ -22,3 +22,12 @@ def test_three_agree_with_one_where_one_agrees_with_one(
     middle: float, control: Interval, *, agrees: bool
 ) -> None:
     assert agreement(Interval(middle, middle, middle), control).is_reached is agrees
+
+
+@pytest.mark.parametrize(
+    ("cpus", "shared"), [(1, True), (2, True), (4, True), (5, False), (8, False)]
+)
+def test_processes_that_share_a_core_are_not_judged(cpus: int, *, shared: bool) -> None:
+    why = sharing(range(cpus))
+    assert (why is not None) is shared
+    assert why is None or f"of {cpus} CPUs" in why

@@ -21,7 +21,9 @@ Seen = tuple[Walked, dict[str, Truth]]
 
 @pytest.fixture(scope="module")
 def seen() -> Seen:
-    return walk(PLAN, place(usable_cpus()))
+    walked, truths = walk(PLAN, place(usable_cpus()))
+    assert walked.others_share >= 0
+    return dataclasses.replace(walked, others_share=0.0), truths
 
 
 def checks(seen: Seen) -> list[CalibrationCheck]:
@@ -71,6 +73,19 @@ def test_a_server_that_answered_sooner_than_we_say_is_believed(seen: Seen) -> No
     }
     found = compared((walked, sooner))
     assert {check.outcome for check in found} == {"fail"}
+
+
+def test_a_tail_that_others_can_have_moved_is_undecided(seen: Seen) -> None:
+    walked, truths = seen
+    late = {
+        script: dataclasses.replace(truth, answered_ns=truth.answered_ns - 1_000_000_000)
+        for script, truth in truths.items()
+    }
+    crowded = dataclasses.replace(walked, others_share=0.15)
+    found = {check.quantity: check for check in compared((crowded, late))}
+    assert found["service p50"].outcome == "fail"
+    assert found["service p90"].outcome == "undecided"
+    assert found["service p90"].reason == "other processes held a core for 15.00% of the time"
 
 
 def test_a_request_that_was_never_answered_is_missed(seen: Seen) -> None:
