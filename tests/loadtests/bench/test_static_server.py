@@ -38,21 +38,25 @@ def minimal(monkeypatch: pytest.MonkeyPatch) -> Iterator[StaticServer]:
 
 @needs_nginx
 def test_nginx_answers_and_ends_with_the_block() -> None:
+    before = descendants(os.getpid())
     with static_server(()) as server:
-        started = descendants(os.getpid())
+        started = [each for each in descendants(os.getpid()) if each not in before]
         assert server.name.startswith("nginx")
         assert requests.get(f"{server.url}/me", timeout=5).json() == {"user_id": "user-000001"}
+    assert started
     wait_for(lambda: are_gone(started), 5, "nginx ended")
 
 
 def test_without_nginx_a_server_of_ours_answers_and_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = descendants(os.getpid())
     with minimal(monkeypatch) as server:
-        started = descendants(os.getpid())
+        started = [each for each in descendants(os.getpid()) if each not in before]
         assert "no nginx on PATH" in server.name
         with requests.Session() as session:
             for _ in range(3):
                 told = session.get(f"{server.url}/me", timeout=5)
                 assert told.json() == {"user_id": "user-000001"}
+    assert started
     wait_for(lambda: are_gone(started), 5, "the server ended")
 
 
