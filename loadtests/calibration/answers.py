@@ -134,12 +134,12 @@ def _others_watched() -> Iterator[Callable[[], float]]:
 def _doubted(
     check: CalibrationCheck, record: SliceRecord, cpus: int, others_share: float
 ) -> CalibrationCheck:
-    """What failed while others used the machine may say nothing about the harness: who holds a core
-    for a thousandth of the time can make one request in a thousand wait."""
+    """What failed while others used the machine has failed, and says so: who holds a core for a
+    thousandth of the time can make one request in a thousand wait."""
     tail = 1.0 - QUANTILES.get(check.quantity.rpartition(" ")[2], 0.0)
     if check.outcome == "fail" and others_share >= tail:
         reason = f"other processes held a core for {others_share:.2%} of the time"
-        return replace(check, outcome="undecided", reason=reason)
+        return replace(check, reason=reason)
     if check.outcome != "fail" or not is_disturbed([record], cpus):
         return check
     reason = "; ".join(filter(None, (check.reason, "other work took CPU meanwhile")))
