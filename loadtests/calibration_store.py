@@ -18,7 +18,10 @@ from loadtests.run_store import write_atomically
 
 CALIBRATION_FILE = "calibration.json"
 # What the generator's numbers depend on; servers and stores may change beside it.
-_MACHINE = ("cpu_model", "cpu_count", "governor", "cpus_awake", "system", "machine", "python")
+_MACHINE = (
+    "cpu_model", "cpu_count", "governor", "cpus_awake", "generator_first", "system", "machine",
+    "python",
+)  # fmt: skip
 _GENERATOR = ("lib_locust", "lib_gevent", "lib_httptools", "lib_hdrhistogram")
 _FILE = TypeAdapter(CalibrationFile)
 

@@ -14,6 +14,7 @@ import psutil
 
 from loadtests.awake import can_be_kept_awake
 from loadtests.model import Setting
+from loadtests.realtime import can_come_first
 
 LIBRARIES = (
     "aiohttp", "uvloop", "pyjwt", "cryptography", "redis", "hiredis", "locust", "gevent",
@@ -33,6 +34,7 @@ def describe() -> dict[str, Setting | None]:
         "machine": platform.machine(),
         "governor": _GOVERNOR.read_text().strip() if _GOVERNOR.exists() else None,
         "cpus_awake": can_be_kept_awake(),
+        "generator_first": can_come_first(),
         "python": platform.python_version(),
         **{f"lib_{name}": importlib.metadata.version(name) for name in LIBRARIES},
     }

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 import psutil
 
 from loadtests.model import Placement
+from loadtests.realtime import come_first
 
 NOWHERE = Placement((), (), ())
 
@@ -38,6 +39,14 @@ def worker_cpu(placement: Placement, worker: int) -> int | None:
     """Which CPU one of several generators keeps to: they take theirs in turn. None: any."""
     cpus = placement.generator_cpus
     return cpus[worker % len(cpus)] if cpus else None
+
+
+def take_place(placement: Placement, cpu: int | None = None) -> None:
+    """Called by a generator process: it keeps to the generators' CPUs, or to its own `cpu` of
+    them, and comes first there. Does nothing where they share a CPU with what is measured."""
+    if placement.generator_cpus:
+        pin(os.getpid(), placement.generator_cpus if cpu is None else (cpu,))
+        come_first()
 
 
 def usable_cpus() -> tuple[int, ...]:

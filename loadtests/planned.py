@@ -18,7 +18,7 @@ from loadtests.lifeline import Lifeline, end_group, hold_forks
 from loadtests.master import Workers
 from loadtests.messages import LINES_FD_VARIABLE, Message, Order, message_line, parse_order
 from loadtests.outage.planned import attend_outages
-from loadtests.placement import pin
+from loadtests.placement import take_place
 from loadtests.player import Player
 from loadtests.stage import Stage
 from loadtests.user import LocustEnvironment, SimulatedUser
@@ -60,7 +60,7 @@ def _walk_alone(environment: LocustEnvironment) -> None:
         attend_outages(environment, order, _emit)
         return
     environment.lifeline = Lifeline()
-    pin(os.getpid(), order.placement.generator_cpus)
+    take_place(order.placement)
     cast_of_users = Cast(order)
     environment.attend = cast_of_users.attend
     environment.events.test_start.add_listener(
@@ -74,7 +74,7 @@ def _lead(environment: LocustEnvironment) -> None:
     order = parse_order(_read_line(lambda: get_hub().wait(readable)))
     readable.close()
     environment.lifeline = Lifeline(end_group)
-    pin(os.getpid(), order.placement.generator_cpus)
+    take_place(order.placement)
     started = Event()
     environment.events.test_start.add_listener(lambda **_: started.set())
     workers = Workers(environment, order, started)

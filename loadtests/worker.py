@@ -18,7 +18,7 @@ from loadtests import locust_statistics
 from loadtests.crew import Part, Played, Share, WorkerPlayed
 from loadtests.cues import ANSWER, CUE, Answer, Cue, Stretch, pack_answer, unpack_cue
 from loadtests.messages import Order
-from loadtests.placement import pin, worker_cpu
+from loadtests.placement import take_place, worker_cpu
 from loadtests.player import Count, Player
 from loadtests.stage import Stage
 from loadtests.user import LocustEnvironment, SimulatedUser
@@ -63,8 +63,8 @@ class Worker:
         cue = unpack_cue(self._cues.get())
         assert cue.order is not None
         assert cue.share is not None
-        own_cpu = worker_cpu(cue.order.placement, cue.share.worker)
-        pin(os.getpid(), () if own_cpu is None else (own_cpu,))
+        placement = cue.order.placement
+        take_place(placement, worker_cpu(placement, cue.share.worker))
         cast = self._cast_users(cue.order, cue.share)
         self._cast.set(cast)
         player = Player(cue.order, cast.stage, cast.turn_to, cast.count, cue.share)

@@ -14,7 +14,10 @@ from loadtests.model import Experiment, RunRecord
 
 Facts = dict[str, object]
 
-_MACHINE = ("cpu_model", "cpu_count", "governor", "cpus_awake", "system", "machine", "python")
+_MACHINE = (
+    "cpu_model", "cpu_count", "governor", "cpus_awake", "generator_first", "system", "machine",
+    "python",
+)  # fmt: skip
 _LIBRARY = "lib_"
 # How long a run lasts, how it is named and how it is judged change no single value.
 _MAY_DIFFER = frozenset({"blocks", "name", "question", "gates", "precision"})

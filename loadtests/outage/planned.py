@@ -11,6 +11,7 @@ from loadtests.messages import Message, Order
 from loadtests.outage.ear import Ear
 from loadtests.outage.guests import Guest, ignore
 from loadtests.outage.walk import Company, OutageWalk
+from loadtests.realtime import come_first
 from loadtests.stage import Stage
 from loadtests.user import LocustEnvironment, SimulatedUser
 
@@ -22,6 +23,9 @@ def attend_outages(
 ) -> None:
     """Does as the runner cues, as soon as Locust has every user standing."""
     ear = environment.lifeline = Ear()
+    if order.placement.generator_cpus:
+        # Nothing is pinned: what it pushes aside has another CPU to go to.
+        come_first()
     cast = OutageCast(order)
     environment.attend = cast.attend
     environment.events.test_start.add_listener(
