@@ -96,8 +96,9 @@ class Calibration:
 
     @property
     def passed(self) -> bool:
-        """Whether something was judged, and nothing failed."""
-        return self.note().passed > 0 and self.note().failed == 0
+        """Whether something was judged, and all that was passed: undecided is no pass."""
+        note = self.note()
+        return note.passed > 0 and note.failed == note.undecided == 0
 
     def note(self) -> CalibrationNote:
         outcomes = Counter(check.outcome for check in self.checks)

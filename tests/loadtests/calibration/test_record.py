@@ -14,18 +14,19 @@ from tests.loadtests.calibration.builders import a_calibration, a_check, a_dispa
         (("pass",), True),
         (("pass", "left out"), True),
         (("pass", "fail"), False),
+        (("pass", "undecided"), False),
         # Nothing judged is nothing proven.
         (("left out",), False),
         ((), False),
     ],
 )
-def test_a_calibration_passes_when_something_did_and_nothing_failed(
+def test_a_calibration_passes_when_all_that_was_judged_did(
     outcomes: tuple[CheckOutcome, ...], passed: bool
 ) -> None:
     calibration = a_calibration(checks=tuple(a_check(outcome=each) for each in outcomes))
     assert calibration.passed is passed
     note = calibration.note()
-    assert note.passed + note.failed + note.left_out == len(outcomes)
+    assert note.passed + note.failed + note.undecided + note.left_out == len(outcomes)
 
 
 def test_the_worst_of_each_percentile_used_most_of_what_it_is_allowed() -> None:
