@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import socket
 import threading
 from collections import Counter
@@ -42,7 +43,10 @@ class Wire:
 
     def __init__(self, replica: Replica) -> None:
         # aiohttp logs what is no HTTP at all, and a full pipe would hold the server up.
-        threading.Thread(target=_read_out, args=(replica.process.stderr,), daemon=True).start()
+        assert replica.process.stderr is not None
+        # A descriptor of its own: who started the server closes theirs when they like.
+        log = os.fdopen(os.dup(replica.process.stderr.fileno()), "rb")
+        threading.Thread(target=_read_out, args=(log,), daemon=True).start()
         self._address = (replica.host, replica.port)
         self._connection: socket.socket | None = None
 
@@ -84,10 +88,10 @@ class Wire:
             self._connection = None
 
 
-def _read_out(stream: IO[bytes] | None) -> None:
-    assert stream is not None
-    while stream.read(4_096):
-        pass
+def _read_out(stream: IO[bytes]) -> None:
+    with stream:
+        while stream.read(4_096):
+            pass
 
 
 def _some(connection: socket.socket) -> bytes:
