@@ -1,7 +1,8 @@
 """Measures the harness against known answers: python -m loadtests.calibration
 
 Exit status 0 when everything judged passed, 1 when something failed, was undecided, or nothing
-could be judged, 2 for bad input. What was measured is stored either way; runs on this machine show it.
+could be judged, 2 for bad input. What was measured is stored either way; runs on this machine show
+it.
 """
 
 from __future__ import annotations
