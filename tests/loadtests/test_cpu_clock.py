@@ -34,8 +34,13 @@ def dead_pid() -> int:
 
 def test_others_are_everybody_but_ours() -> None:
     with subprocess.Popen(
-        [sys.executable, "-I", "-S", "-c", "input()"], stdin=subprocess.PIPE
+        [sys.executable, "-I", "-S", "-c", "print(flush=True)\ninput()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     ) as p:
+        assert p.stdout is not None
+        # Before that it may not have run yet.
+        p.stdout.readline()
         seen = cpu_ns_of_others({os.getpid()})
         assert os.getpid() not in seen
         assert seen[p.pid] > 0
