@@ -35,10 +35,10 @@ rounds = {rounds}
 slice_s = 0.2
 guard_s = 0.02
 [[phases]]
-name = "latency-40000"
+name = "latency-120000"
 kind = "latency"
 scenario = "lookups"
-load = {{ model = "poisson", rate_rps = 40000 }}
+load = {{ model = "poisson", rate_rps = 120000 }}
 rounds = 1
 slice_s = 0.3
 guard_s = 0.0
@@ -59,9 +59,9 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, str, tuple[Find
     ("name", "phase"),
     [
         ("capacity_not_reached", "capacity"),
-        ("pool_exhausted", "latency-40000"),
-        ("unsent_requests", "latency-40000"),
-        ("dispatch_lag", "latency-40000"),
+        ("pool_exhausted", "latency-120000"),
+        ("unsent_requests", "latency-120000"),
+        ("dispatch_lag", "latency-120000"),
     ],
 )
 def test_it_is_found(told: tuple[int, str, tuple[Finding, ...]], name: str, phase: str) -> None:
