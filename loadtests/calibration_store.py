@@ -9,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from loadtests.model import (
     CALIBRATION_SCHEMA,
+    MACHINE_FACTS,
     CalibrationFile,
     CalibrationNote,
     ConfigurationError,
@@ -17,11 +18,7 @@ from loadtests.model import (
 from loadtests.run_store import write_atomically
 
 CALIBRATION_FILE = "calibration.json"
-# What the generator's numbers depend on; servers and stores may change beside it.
-_MACHINE = (
-    "cpu_model", "cpu_count", "governor", "cpus_awake", "generator_first", "system", "machine",
-    "python",
-)  # fmt: skip
+# What else the generator's numbers depend on; servers and stores may change beside it.
 _GENERATOR = ("lib_locust", "lib_gevent", "lib_httptools", "lib_hdrhistogram")
 _FILE = TypeAdapter(CalibrationFile)
 
@@ -73,7 +70,7 @@ def fitting(results: Path, environment: Environment) -> tuple[CalibrationNote | 
 
 def differences(before: Environment, now: Environment) -> list[str]:
     """What keeps a calibration from counting: `name: before, now`."""
-    names = (*_MACHINE, *_GENERATOR)
+    names = (*MACHINE_FACTS, *_GENERATOR)
     differing = [
         f"{name}: {before.get(name)}, now {now.get(name)}"
         for name in names

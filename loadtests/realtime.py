@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 # The lowest real-time priority already comes before every ordinary process (sched(7)).
 _PRIORITY = 1
 
 
 def come_first() -> bool:
-    """Whether it was granted; mostly only root may ask. What this process starts is ordinary."""
+    """Of the calling thread: whether it was granted; mostly only root may ask. What it starts is
+    ordinary again."""
     if sys.platform != "linux":
         return False
     try:
@@ -28,11 +30,7 @@ def come_first() -> bool:
 
 
 def can_come_first() -> bool:
-    """Whether `come_first` would be granted; this process stays as it is."""
-    if sys.platform != "linux":
-        return False
-    policy, parameter = os.sched_getscheduler(0), os.sched_getparam(0)
-    granted = come_first()
-    if granted:
-        os.sched_setscheduler(0, policy, parameter)
-    return granted
+    """Whether `come_first` would be granted; the calling thread stays as it is."""
+    # One that asks, and ends: who may come first need not be allowed to take that back.
+    with ThreadPoolExecutor(1) as asking:
+        return asking.submit(come_first).result()

@@ -10,14 +10,10 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from loadtests.model import Experiment, RunRecord
+from loadtests.model import MACHINE_FACTS, Experiment, RunRecord
 
 Facts = dict[str, object]
 
-_MACHINE = (
-    "cpu_model", "cpu_count", "governor", "cpus_awake", "generator_first", "system", "machine",
-    "python",
-)  # fmt: skip
 _LIBRARY = "lib_"
 # How long a run lasts, how it is named and how it is judged change no single value.
 _MAY_DIFFER = frozenset({"blocks", "name", "question", "gates", "precision"})
@@ -54,7 +50,7 @@ def _differing(before: Facts, after: Facts, missing: str) -> Iterator[Difference
 
 def _circumstances(run: RunRecord) -> Facts:
     environment = run.environment
-    facts: Facts = {key: environment[key] for key in _MACHINE if key in environment}
+    facts: Facts = {key: environment[key] for key in MACHINE_FACTS if key in environment}
     if "kernel" in environment:
         facts["kernel major version"] = str(environment["kernel"]).partition(".")[0]
     facts |= {key: value for key, value in environment.items() if key.startswith(_LIBRARY)}

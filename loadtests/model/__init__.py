@@ -53,6 +53,7 @@ from loadtests.model.records import (
     WorkerShare,
 )
 from loadtests.model.run import (
+    MACHINE_FACTS,
     ArmFacts,
     BlockFacts,
     Finding,
@@ -73,6 +74,7 @@ __all__ = [
     "CONTROL_SUFFIX",
     "COST_FLOOR",
     "LEAST_SPACING_S",
+    "MACHINE_FACTS",
     "REFRESHING",
     "REPLAYS_BEYOND_S",
     "SCHEMA",

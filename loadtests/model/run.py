@@ -13,6 +13,11 @@ from loadtests.model.records import SCHEMA, OutagePolicy
 
 Severity = Literal["invalid", "warning"]
 RunStatus = Literal["running", "finished", "interrupted"]
+# What of an environment must be the same for two measurements to be of the same machine.
+MACHINE_FACTS = (
+    "cpu_model", "cpu_count", "governor", "cpus_awake", "generator_first", "system", "machine",
+    "python",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from loadtests import run_store
 from loadtests.model import Finding
 from tests.loadtests.tiny_run import START_S, start, the_run
 
-# One user leaves most of the servers' core idle; 40,000 requests a second are more than two users
+# One user leaves most of the servers' core idle; 120,000 requests a second are more than two users
 # can send, and more than anything here can answer.
 EXPERIMENT = """
 question = "What does a run say of itself?"

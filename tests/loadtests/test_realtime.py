@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -31,6 +32,21 @@ def test_what_can_come_first_does_and_what_it_starts_is_ordinary() -> None:
     assert unchanged
     assert came == can == first
     assert started_ordinary
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="real-time scheduling is asked for on Linux")
+def test_who_may_not_take_it_back_is_told_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """RLIMIT_RTPRIO lets anyone come first; only CAP_SYS_NICE ends reset-on-fork (sched(7))."""
+    asked = []
+
+    def one_way(_pid: int, policy: int, _parameter: os.sched_param) -> None:
+        if not policy & os.SCHED_RESET_ON_FORK:
+            raise PermissionError
+        asked.append(threading.get_ident())
+
+    monkeypatch.setattr(os, "sched_setscheduler", one_way)
+    assert realtime.can_come_first()
+    assert threading.get_ident() not in asked
 
 
 def test_where_it_may_not_everything_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

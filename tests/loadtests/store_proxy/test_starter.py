@@ -32,7 +32,7 @@ def test_no_negative_delay(proxy: RunningProxy, seconds: float) -> None:
         proxy.set_delay(seconds)
 
 
-@pytest.mark.parametrize("url", ["unix:///tmp/store", "rediss://127.0.0.1:6379", ""])
+@pytest.mark.parametrize("url", ["unix:///run/store", "rediss://127.0.0.1:6379", ""])
 def test_only_plain_tcp_can_be_passed_on(url: str) -> None:
     with pytest.raises(ConfigurationError, match="needs redis://HOST:PORT"), start_proxy(url):
         pass
