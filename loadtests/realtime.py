@@ -16,14 +16,15 @@ from concurrent.futures import ThreadPoolExecutor
 _PRIORITY = 1
 
 
-def come_first() -> bool:
+def come_first(*, for_good: bool = False) -> bool:
     """Of the calling thread: whether it was granted; mostly only root may ask. What it starts is
-    ordinary again."""
+    ordinary again, unless `for_good`."""
     if sys.platform != "linux":
         return False
     try:
         first = os.sched_param(_PRIORITY)
-        os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, first)
+        policy = os.SCHED_FIFO if for_good else os.SCHED_FIFO | os.SCHED_RESET_ON_FORK
+        os.sched_setscheduler(0, policy, first)
     except OSError:
         return False
     return True

@@ -74,7 +74,7 @@ def _alarms(pair: Pair) -> Iterator[str]:
         yield "logs out"
     counted = (
         (pair.total(lambda trial: trial.hung), "HUNG"),
-        (pair.total(lambda trial: trial.false_accepts), "FALSE ACCEPTS"),
+        (pair.total(lambda trial: trial.false_accepts), "LET IN AGAINST THE LAW"),
         (pair.total(lambda trial: trial.false_rejects), "FALSE REJECTS"),
     )
     yield from (f"{count:,} {what}" for count, what in counted if count)

@@ -12,9 +12,10 @@ from analysis.report.tables import Table
 OUTAGE_METHOD = (
     "In a trial one fault meets all arms at once: good users browse at a steady open-loop rate, "
     "victims are revoked before and during the fault, and their credentials are tried to the end.",
-    "A false accept is a request let in though sent later than the acknowledgement of its revoke "
-    "and the law's bound, or the end of the victim's credential, which is short where only expiry "
-    "ends it; a false reject is a 401 to a good user that no law announces.",
+    "A false accept is a request let in though sent later than the acknowledgement of its revoke. "
+    "The law allows it up to the law's bound, or to the end of the victim's credential, which is "
+    "short where only expiry ends it; later it is against the law. A false reject is a 401 to a "
+    "good user that no law announces.",
     "Outcomes are counted by due time in bins; of the trials the median and the range are given, "
     "or the worst, for they are too few for an interval.",
 )

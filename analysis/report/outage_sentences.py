@@ -106,7 +106,7 @@ def _policies(pairs: Sequence[Pair]) -> Iterator[str]:
 def _broken_promises(pairs: Sequence[Pair]) -> Iterator[str]:
     """Requests that hung, false accepts, false rejects: which there must not be."""
     counts: dict[str, Callable[[Pair], int]] = {
-        "false accepts": lambda pair: pair.total(lambda trial: trial.false_accepts),
+        "false accepts against a law": lambda pair: pair.total(lambda trial: trial.false_accepts),
         "false rejects": lambda pair: pair.total(lambda trial: trial.false_rejects),
         "requests that hung": lambda pair: pair.total(lambda trial: trial.hung),
     }
@@ -125,8 +125,8 @@ def _seen(what: str, count: Callable[[Pair], int], pairs: Sequence[Pair]) -> str
 
 
 def _let_in(pairs: Sequence[Pair]) -> Iterator[str]:
-    """What serving on without the store costs: revokes that are not heard of. No false accepts,
-    as the laws of those who do it promise no more."""
+    """What serving on without the store costs: revokes that are not heard of. These false accepts
+    break no law, as the laws of those who do it promise no more."""
     arms: dict[str, list[Pair]] = {}
     served_on = (p for p in pairs if p.policy == "serves" and p.fault.group != "replica")
     for pair in served_on:
@@ -138,7 +138,7 @@ def _let_in(pairs: Sequence[Pair]) -> Iterator[str]:
         for arm, theirs in arms.items()
     ]
     if said:
-        yield f"Served on and let revoked users in, as far as their laws allow: {'; '.join(said)}."
+        yield f"False accepts that the law allows, by those who served on: {'; '.join(said)}."
 
 
 def _latest_s(pairs: Sequence[Pair]) -> float:
@@ -156,11 +156,13 @@ def _proven(revokes: Iterable[Revokes]) -> Iterator[str]:
 
 def _shown(each: Revokes) -> str:
     if each.false_accepts:
-        return f"{each.false_accepts:,} false accepts"
+        return f"{each.false_accepts:,} false accepts against the law"
     if each.rate_below is None:
         return f"not tested ({each.untested})"
     few = f" ({REVOKES_WANTED:,} revokes are wanted)" if each.is_short else ""
-    return f"0 false accepts: the true rate is below {rate_text(each.rate_below)}{few}"
+    return (
+        f"0 false accepts against the law: the true rate is below {rate_text(each.rate_below)}{few}"
+    )
 
 
 def _missing(pairs: Sequence[Pair]) -> Iterator[str]:

@@ -22,8 +22,9 @@ _LEGEND = (
     "soon after the mend to see it.",
 )
 FULL_TABLES = (
-    "Medians over trials, in brackets their range. “Let in after” counts requests accepted after "
-    "the acknowledgement of a revoke, “false accepts” those of them later than the law allows."
+    "Medians over trials, in brackets their range. “Let in after” counts false accepts: requests "
+    "accepted after the acknowledgement of a revoke; “against the law” are those of them that came "
+    "later than it allows."
 )
 _POLICIES = {
     "at_once": "503 at once",
@@ -55,7 +56,7 @@ def revokes_table(summary: Summary) -> Table | None:
         caption="Revokes while something was broken, over all faults",
         columns=(
             "arm", "acknowledged", "refused / indeterminate", "probes", "let in after the revoke",
-            "false accepts", "their true rate, at 95%",
+            "against the law", "their true rate, at 95%",
         ),
         rows=tuple(_revokes_row(each) for each in tried),
         notes=(
@@ -87,7 +88,7 @@ def full_tables(summary: Summary) -> Iterator[Table]:
             caption=_upper(pairs[0].heading),
             columns=(
                 "arm", "trials", "success while down", "first error after", "worst response",
-                "back after", "hung", "false accepts / revokes", "let in after",
+                "back after", "hung", "against the law / revokes", "let in after",
                 "false rejects", "logged out", "policy", "delay added p50 / p99",
             ),
             rows=tuple(_full_row(pair) for pair in pairs),

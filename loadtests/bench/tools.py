@@ -51,8 +51,10 @@ def wrks(plan: BlockPlan, target: ArmTarget, seed: int) -> Seen:
     meters = Meters(target, _order(plan, target, seed))
 
     def run(duration_s: int) -> wrk.WrkResult:
-        users = plan.experiment.pool_users
-        return wrk.run(program, replica.origin, requests, users, duration_s, seed)
+        users, is_first = plan.experiment.pool_users, bool(plan.placement.generator_cpus)
+        return wrk.run(
+            program, replica.origin, requests, users, duration_s, seed, is_first=is_first
+        )
 
     run(WRK_WARM_UP_S)
     before = meters.read()

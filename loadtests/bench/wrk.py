@@ -9,9 +9,11 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from loadtests.model import ConfigurationError
+from loadtests.realtime import come_first
 from loadtests.target import MeasurementError
 
 _SCRIPT = Path(__file__).with_name("wrk_lookups.lua")
@@ -45,8 +47,11 @@ def run(
     connections: int,
     duration_s: int,
     seed: int,
+    *,
+    is_first: bool = False,
 ) -> WrkResult:
-    """Drives one server for `duration_s` in a closed loop, on this process's CPUs.
+    """Drives one server for `duration_s` in a closed loop, on this process's CPUs; `is_first`
+    there, as our generator is, where the system allows it.
 
     Raises MeasurementError when a request failed, or wrk did.
     """
@@ -67,6 +72,7 @@ def run(
             text=True,
             timeout=duration_s + _SPARE_S,
             check=False,
+            preexec_fn=partial(come_first, for_good=True) if is_first else None,
         )
     if done.returncode != 0:
         raise MeasurementError(f"wrk at {origin}: {(done.stderr or done.stdout).strip()}")

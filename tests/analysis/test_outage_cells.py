@@ -59,7 +59,7 @@ FINE = {"bins": ({"200": 10},) * 20, "first_error_s": None, "recovered_s": 0.5, 
         ([an_outage(**FINE, policy="unaffected")], "unaffected"),
         (
             [an_outage(**FINE, policy="unaffected", hung=1, false_accepts=2, false_rejects=1_003)],
-            "unaffected, 1 HUNG, 2 FALSE ACCEPTS, 1,003 FALSE REJECTS",
+            "unaffected, 1 HUNG, 2 LET IN AGAINST THE LAW, 1,003 FALSE REJECTS",
         ),
         (
             [an_outage(**FINE, policy="serves", policy_held=False)],

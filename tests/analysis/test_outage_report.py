@@ -58,11 +58,14 @@ def test_the_sentences_say_what_a_dead_store_does_to_whom(whole: Written) -> Non
     assert "jwt_refresh" not in logged_out
     assert re.match(r"Slowest to recover: \w+, after 1\.\d s, from “killed and emptied”", slowest)
     assert held == "Every arm did what its law says of the fault, in all 540 trials."
-    assert seen == "No false accepts, no false rejects, no requests that hung."
-    assert let_in.startswith("Served on and let revoked users in, as far as their laws allow: ")
+    assert seen == "No false accepts against a law, no false rejects, no requests that hung."
+    assert let_in.startswith("False accepts that the law allows, by those who served on: ")
     assert re.search(r"jwt_denylist_pubsub [\d,]+ requests, up to \d\S* s after the revoke", let_in)
     assert "session_redis " not in let_in
-    assert len(re.findall(r"0 false accepts: the true rate is below 0\.\d+%", proven)) == 3
+    assert (
+        len(re.findall(r"0 false accepts against the law: the true rate is below 0\.\d+%", proven))
+        == 3
+    )
 
 
 @pytest.mark.parametrize(
@@ -73,7 +76,7 @@ def test_the_sentences_say_what_a_dead_store_does_to_whom(whole: Written) -> Non
             "Declared policy BROKEN in 1 of 18 trials: jwt_epoch under “frozen” "
             "(served to the end).",
         ),
-        ({"false_accepts": 7}, "False accepts SEEN: 7 in jwt_epoch under “frozen”."),
+        ({"false_accepts": 7}, "False accepts against a law SEEN: 7 in jwt_epoch under “frozen”."),
         ({"false_rejects": 2}, "False rejects SEEN: 2 in jwt_epoch under “frozen”."),
         ({"hung": 3}, "Requests that hung SEEN: 3 in jwt_epoch under “frozen”."),
         (
@@ -142,7 +145,7 @@ def test_the_folded_tables_hold_every_number(whole: Written) -> None:
     row = dict(zip(frozen.columns, next(r for r in frozen.rows if r[0] == "session_redis"),
                    strict=True))  # fmt: skip
     assert (row["success while down"], row["policy"]) == ("0%", "503 at once,\nheld")
-    assert re.fullmatch(r"0 / \d+", row["false accepts / revokes"])
+    assert re.fullmatch(r"0 / \d+", row["against the law / revokes"])
 
 
 def test_the_reason_of_a_broken_policy_stands_below_its_table(tmp_path: Path) -> None:

@@ -21,17 +21,20 @@ came = come_first()
 child = [sys.executable, "-c", "import os; print(os.sched_getscheduler(0))"]
 started = int(subprocess.run(child, capture_output=True, text=True, check=True).stdout)
 first = os.sched_getscheduler(0) & os.SCHED_FIFO == os.SCHED_FIFO
-print(json.dumps([can, unchanged, came, first, started == os.SCHED_OTHER]))
+come_first(for_good=True)
+passed_on = int(subprocess.run(child, capture_output=True, text=True, check=True).stdout)
+print(json.dumps([can, unchanged, came, first, started == os.SCHED_OTHER, passed_on]))
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="real-time scheduling is asked for on Linux")
 def test_what_can_come_first_does_and_what_it_starts_is_ordinary() -> None:
     asked = subprocess.run([sys.executable, "-c", _ASK], capture_output=True, text=True, check=True)
-    can, unchanged, came, first, started_ordinary = json.loads(asked.stdout)
+    can, unchanged, came, first, started_ordinary, passed_on = json.loads(asked.stdout)
     assert unchanged
     assert came == can == first
     assert started_ordinary
+    assert passed_on == (os.SCHED_FIFO if can else os.SCHED_OTHER)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="real-time scheduling is asked for on Linux")
