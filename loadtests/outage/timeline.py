@@ -49,6 +49,15 @@ def plan_victims(plan: TrialPlan, replicas: int, arm: str) -> list[Victim]:
     ]
 
 
+def first_probe_ns(victim: Victim, replica: int, replicas: int, every_ns: int) -> int:
+    """Of one replica, from the trial's begin: the last that a fixed schedule from there has before
+    the revoke, or its first after it. What a replica remembers of a victim it knows from its last
+    probe; earlier ones would only keep the machine busy."""
+    # Replicas are probed in turn within a spacing, not all at the same instant.
+    phase_ns = (victim.probe_offset_ns + every_ns * replica // replicas) % every_ns
+    return phase_ns + max(0, victim.revoke_ns - phase_ns) // every_ns * every_ns
+
+
 def victims_life_s(outage: Outage, law: LawRecord) -> int | None:
     """How long the victims' credentials live, in whole seconds; None: as usual.
 

@@ -1,4 +1,4 @@
-"""Users who are revoked: each is probed on every replica from the begin of a trial to its end."""
+"""Users who are revoked: each is probed on every replica, from its revoke's eve to the end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from loadtests.client import Client, ExchangeFailed, Watchdog
 from loadtests.messages import ArmTarget, Credential
 from loadtests.outage.minting import connect
 from loadtests.outage.sightings import Asked, VictimSeen
-from loadtests.outage.timeline import Victim
+from loadtests.outage.timeline import Victim, first_probe_ns
 from loadtests.sightings import revoke_outcome
 
 _NS_PER_S = 1_000_000_000
@@ -65,9 +65,8 @@ class Ordeal:
     def _probe(self, replica: int, begin_ns: int, end_ns: int, every_ns: int) -> None:
         client, requests = connect(self._target, replica, self._watchdog)
         request = requests.me(self._credential.credential)
-        # Replicas are probed in turn within a spacing, not all at the same instant.
-        shift_ns = every_ns * replica // len(self._target.replicas)
-        due_ns = begin_ns + (self._victim.probe_offset_ns + shift_ns) % every_ns
+        replicas = len(self._target.replicas)
+        due_ns = begin_ns + first_probe_ns(self._victim, replica, replicas, every_ns)
         while due_ns < end_ns:
             _sleep_until(due_ns)
             outcome = _outcome(client, request)

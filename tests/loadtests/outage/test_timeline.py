@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from loadtests.model import LawRecord, Load, Outage
 from loadtests.outage.cues import Cue, TrialPlan, cue_line, parse_cue
-from loadtests.outage.timeline import plan_victims, victims_life_s
+from loadtests.outage.timeline import Victim, first_probe_ns, plan_victims, victims_life_s
 from tests.loadtests.outage.cases import CACHED, NONE, PLAIN, SESSIONS, S
 
 OUTAGE = Outage("frozen", 5.0, 5.0, 10.0, victims_before=30, victims_during=20, probe_every_s=1.0)
@@ -28,6 +30,22 @@ def test_seed_and_arm_decide() -> None:
     assert plan_victims(a_plan(), 2, "a") == plan_victims(a_plan(), 2, "a")
     assert plan_victims(a_plan(), 2, "a") != plan_victims(a_plan(), 2, "b")
     assert plan_victims(a_plan(1), 2, "a") != plan_victims(a_plan(2), 2, "a")
+
+
+@given(
+    revoke_ns=st.integers(0, 10 * S),
+    offset_ns=st.integers(0, 2 * S),
+    replica=st.integers(0, 2),
+)
+def test_each_replica_meets_a_victim_within_a_spacing_before_its_revoke(
+    revoke_ns: int, offset_ns: int, replica: int
+) -> None:
+    victim = Victim(60, "kick", 0, revoke_ns, offset_ns)
+    first_ns = first_probe_ns(victim, replica, 3, 2 * S)
+    assert revoke_ns - 2 * S < first_ns <= max(revoke_ns, 2 * S)
+    # On the same schedule as if it had been probed from the begin.
+    assert (first_ns - offset_ns - 2 * S * replica // 3) % (2 * S) == 0
+    assert first_ns >= 0
 
 
 @pytest.mark.parametrize(
