@@ -48,6 +48,20 @@ class Lines:
         self._watchdog = watchdog
         self._idle: list[list[Line]] = [[] for _ in target.replicas]
 
+    def stand(self, count: int) -> None:
+        """So many connections to each replica, ahead of time: one that is opened within a trial
+        holds up its first probe."""
+        opening = [spawn(self._open, each, count) for each in range(len(self._idle))]
+        joinall(opening, raise_error=True)
+
+    def _open(self, replica: int, count: int) -> None:
+        for _ in range(count):
+            line = self._connected(replica)
+            # The least that a server can be asked, 401 is its answer: by then it has accepted the
+            # connection. One that fails opens anew at its first probe, and fails there.
+            _status(line.client, line.requests.me(""))
+            self._idle[replica].append(line)
+
     @contextmanager
     def borrowed(self, replica: int) -> Iterator[Line]:
         idle = self._idle[replica]

@@ -48,7 +48,12 @@ class TrialPlan:
 
     @property
     def lanes(self) -> int:
-        return min(MOST_LANES, math.ceil(PATIENCE_S / self.probe_every_s))
+        return lanes_for(self.probe_every_s)
+
+
+def lanes_for(probe_every_s: float) -> int:
+    """Connections of one trial that take turns at a replica."""
+    return min(MOST_LANES, math.ceil(PATIENCE_S / probe_every_s))
 
 
 def refusals_to_stop(probe_every_s: float) -> int:

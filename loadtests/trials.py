@@ -14,7 +14,7 @@ from loadtests.messages import Order
 from loadtests.model import PlannedSlice, RevocationRecord, Trials
 from loadtests.sightings import records
 from loadtests.trial import Lines, Trial
-from loadtests.trial_plans import Sizes, TrialPlan, plan_trials
+from loadtests.trial_plans import Sizes, TrialPlan, lanes_for, plan_trials
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,8 @@ def run_trials(order: Order, planned: PlannedSlice, trials: Trials, sizes: Sizes
     try:
         run = partial(_run, order, planned, lines, gate)
         plans = plan_trials(order, planned, trials, sizes)
+        # The mint and the revoke go over one more.
+        lines.stand(sizes.at_once * (lanes_for(sizes.probe_every_s) + 1))
         began_ns = time.monotonic_ns()
         told = list(Group().imap_unordered(run, plans))
         ran_s = max((each.ran_until_ns - began_ns for each in told), default=0) / 1e9

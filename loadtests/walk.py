@@ -149,7 +149,11 @@ class Walk:
             capacity_rps=capacity_rps,
         )
         part = self._background(
-            planned, attempt, sizes.background_rps, longest_s(sizes, trials.ttl_s)
+            planned,
+            attempt,
+            sizes.background_rps,
+            guard_s=phase.guard_s,
+            longest_s=longest_s(sizes, trials.ttl_s),
         )
         record, tried = self._beside(part, lambda: run_trials(self._order, planned, trials, sizes))
         offered_rps = record.offered / record.duration_s + tried.probes_rps
@@ -164,7 +168,7 @@ class Walk:
         browsers = phase.browsers
         assert browsers is not None
         lasting_s = browsers.lasting_s(self._experiment.arm(planned.arm).grace_s)
-        part = self._background(planned, attempt, 0.0, lasting_s)
+        part = self._background(planned, attempt, 0.0, guard_s=0.0, longest_s=lasting_s)
         record, lines = self._beside(
             part, lambda: list(run_browsers(self._order, planned, browsers))
         )
@@ -173,18 +177,27 @@ class Walk:
         return record
 
     def _background(
-        self, planned: PlannedSlice, attempt: int, rate_rps: float, longest_s: float
+        self,
+        planned: PlannedSlice,
+        attempt: int,
+        rate_rps: float,
+        *,
+        guard_s: float,
+        longest_s: float,
     ) -> Part:
-        """Browsing beside trials, from now on, for as long as they can last."""
-        start_ns = time.monotonic_ns() + self._crew.lead_ns
+        """Browsing beside trials, from now on, for as long as they can last; they begin after
+        `guard_s`, when the arm is no longer cold."""
+        guard_ns = time.monotonic_ns() + self._crew.lead_ns
+        start_ns = guard_ns + int(guard_s * _NS_PER_S)
         horizon_ns = start_ns + int(longest_s * _NS_PER_S)
         load = Load("poisson", rate_rps=rate_rps)
-        return Part(planned, attempt, "browse", load, start_ns, start_ns, horizon_ns)
+        return Part(planned, attempt, "browse", load, guard_ns, start_ns, horizon_ns)
 
     def _beside(self, part: Part, run: Callable[[], Told]) -> tuple[SliceRecord, Told]:
         """What was recorded of the background while trials ran, and what they told. Their lines
         are told only then: without the whole background these are trials at another load."""
         self._crew.begin(part)
+        self._wait(part.start_ns)
         meters = self._meters[part.planned.arm]
         before = meters.read()
         told = run()

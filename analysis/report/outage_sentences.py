@@ -29,6 +29,7 @@ def outage_sentences(summary: Summary) -> tuple[str, ...]:
         *_broken_promises(pairs),
         *_let_in(pairs),
         *_proven(summary.revokes),
+        *_busy(pairs),
         *_missing(pairs),
     )
 
@@ -163,6 +164,14 @@ def _shown(each: Revokes) -> str:
     return (
         f"0 false accepts against the law: the true rate is below {rate_text(each.rate_below)}{few}"
     )
+
+
+def _busy(pairs: Sequence[Pair]) -> Iterator[str]:
+    """Whether what was slow may have waited for a CPU; known where the system tells."""
+    shares = [t.busy_share for p in pairs for t in p.trials if t.busy_share is not None]
+    if shares:
+        between = span(f"{min(shares):.0%}", f"{max(shares):.0%}")
+        yield f"Until the mend {between} of the machine's CPU time was in use."
 
 
 def _missing(pairs: Sequence[Pair]) -> Iterator[str]:

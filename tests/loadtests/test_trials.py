@@ -17,13 +17,16 @@ import pytest
 
 from loadtests.messages import ArmTarget, Order, ReplicaAddress
 from loadtests.model import PlannedSlice, RevocationRecord, Trials
-from loadtests.trial_plans import Sizes
+from loadtests.trial_plans import PATIENCE_S, Sizes
 from loadtests.trials import run_trials
 from tests.builders import a_phase, a_run, an_experiment
 
 PLANNED = PlannedSlice(block=3, phase="revocation", round=2, arm="slow", seed=5)
 TRIALS = Trials(per_slice=2, concurrent=2, probe_every_s=0.005, ttl_s=1, background_fraction=0.3)
 SIZES = Sizes(trials=2, at_once=2, probe_every_s=0.005, background_rps=0.0)
+
+# Whose credential a connection is opened with.
+NOBODY = ""
 
 
 class Accounts:
@@ -40,6 +43,7 @@ class Accounts:
         self.asked_s: dict[str, list[float]] = {}
         self.under_way = 0
         self.most_under_way = 0
+        self.minted_when_connected: list[int] = []
 
 
 class _Replica(BaseHTTPRequestHandler):
@@ -53,11 +57,18 @@ class _Replica(BaseHTTPRequestHandler):
     forgets_after_s: float
     answers_after_s: float
 
+    def setup(self) -> None:
+        super().setup()
+        self.accounts.minted_when_connected.append(len(self.accounts.minted))
+
     def do_GET(self) -> None:
+        owner = self._credential()
+        if owner == NOBODY:
+            self._answer(401, {})
+            return
         self.accounts.under_way += 1
         self.accounts.most_under_way = max(self.accounts.most_under_way, self.accounts.under_way)
         time.sleep(self.answers_after_s)
-        owner = self._credential()
         self.accounts.asked_s.setdefault(owner, []).append(time.monotonic())
         is_out = self._is_past(self.accounts.revoked_at_s.get(owner))
         is_moved = self._is_past(self.accounts.moved_at_s.get(owner))
@@ -99,7 +110,7 @@ class _Replica(BaseHTTPRequestHandler):
         self._answer(200, {"credentials": [minted]})
 
     def _credential(self) -> str:
-        return str(self.headers["Authorization"]).removeprefix("Bearer ")
+        return str(self.headers["Authorization"]).removeprefix("Bearer").strip()
 
     def _answer(self, status: int, body: dict[str, Any]) -> None:
         data = json.dumps(body).encode()
@@ -247,6 +258,13 @@ def test_connections_take_turns_where_answers_take_longer_than_the_spacing() -> 
     accounts = Accounts()
     run(accounts, [0.0], sizes=replace(SIZES, trials=1), answers_after_s=0.012)
     assert accounts.most_under_way > 1
+
+
+def test_every_connection_stands_before_the_first_trial_begins() -> None:
+    accounts = Accounts()
+    run(accounts, [0.0, 0.0])
+    lanes_and_one = math.ceil(PATIENCE_S / SIZES.probe_every_s) + 1
+    assert accounts.minted_when_connected == [0] * (2 * SIZES.at_once * lanes_and_one)
 
 
 @pytest.mark.parametrize(
