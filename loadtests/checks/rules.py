@@ -111,6 +111,12 @@ UNPINNED = Rule(
     "generator and servers shared CPUs",
     "run on Linux with at least two CPUs to keep them apart",
 )
+CROWDED_GENERATORS = Rule(
+    "crowded_generators",
+    "warning",
+    "generator processes shared CPUs, so response times hold what each waited for the others",
+    "lower `generators`, or measure where each has a CPU of its own",
+)
 IMPOSSIBLE = Rule(
     "impossible",
     "warning",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from loadtests.checks.rules import (
+    CROWDED_GENERATORS,
     ENVIRONMENT_CHANGED,
     IMPOSSIBLE,
     NOT_MEASURED,
@@ -87,4 +88,7 @@ def _circumstances(run: RunRecord) -> list[Finding]:
         findings.append(SHARED_STORE.found(None, None, ""))
     if not run.placement.generator_cpus:
         findings.append(UNPINNED.found(None, None, ""))
+    elif run.experiment.generators > (cpus := len(run.placement.generator_cpus)):
+        detail = f"{run.experiment.generators} on {cpus}"
+        findings.append(CROWDED_GENERATORS.found(None, None, detail))
     return findings

@@ -19,7 +19,7 @@ from loadtests.checks import (
 )
 from loadtests.histogram import Histogram
 from loadtests.model import Books, CpuSeconds, Finding, Phase, Placement, SliceRecord, StoreInfo
-from tests.builders import a_phase, a_run, a_slice, an_endpoint, with_impossible
+from tests.builders import a_phase, a_run, a_slice, an_endpoint, an_experiment, with_impossible
 
 TWO_CPUS = Placement((0,), (0,), (1,))
 FOUR_CPUS = Placement((0, 1), (2,), (3,))
@@ -221,6 +221,21 @@ def test_circumstances(placement: Placement, expected: list[str], *, shared: boo
     found = run_findings(a_run(store=store, placement=placement))
     assert [each.name for each in found] == expected
     assert all(each.severity == "warning" for each in found)
+
+
+@pytest.mark.parametrize(
+    ("generators", "cpus", "said"),
+    [(1, (1,), None), (3, (1,), "3 on 1"), (3, (2, 3), "3 on 2"), (3, (2, 3, 4), None)],
+)
+def test_generators_that_share_a_cpu_are_named(
+    generators: int, cpus: tuple[int, ...], said: str | None
+) -> None:
+    run = a_run(
+        experiment=an_experiment(generators=generators), placement=Placement((0,), (0,), cpus)
+    )
+    found = [each for each in run_findings(run) if each.name == "crowded_generators"]
+    assert len(found) == (said is not None)
+    assert all(each.message.endswith(f": {said}") for each in found)
 
 
 def test_an_arm_that_cannot_be_is_named_once_with_its_reason() -> None:
