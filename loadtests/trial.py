@@ -50,7 +50,7 @@ class Lines:
 
     def stand(self, count: int) -> None:
         """So many connections to each replica, ahead of time: one that is opened within a trial
-        holds up its first probe."""
+        holds up its first probe. Waits for no more than one answer that does not come."""
         opening = [spawn(self._open, each, count) for each in range(len(self._idle))]
         joinall(opening, raise_error=True)
 
@@ -59,8 +59,10 @@ class Lines:
             line = self._connected(replica)
             # The least that a server can be asked, 401 is its answer: by then it has accepted the
             # connection. One that fails opens anew at its first probe, and fails there.
-            _status(line.client, line.requests.me(""))
+            status = _status(line.client, line.requests.me(""))
             self._idle[replica].append(line)
+            if status is None:
+                return
 
     @contextmanager
     def borrowed(self, replica: int) -> Iterator[Line]:
