@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import socket
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -16,10 +15,8 @@ from typing import Any
 
 import pytest
 
-from loadtests.client import Watchdog
 from loadtests.messages import ArmTarget, Order, ReplicaAddress
 from loadtests.model import PlannedSlice, RevocationRecord, Trials
-from loadtests.trial import Lines
 from loadtests.trial_plans import PATIENCE_S, Sizes
 from loadtests.trials import run_trials
 from tests.builders import a_phase, a_run, an_experiment
@@ -268,21 +265,6 @@ def test_every_connection_stands_before_the_first_trial_begins() -> None:
     run(accounts, [0.0, 0.0])
     lanes_and_one = math.ceil(PATIENCE_S / SIZES.probe_every_s) + 1
     assert accounts.minted_when_connected == [0] * (2 * SIZES.at_once * lanes_and_one)
-
-
-def test_a_replica_that_does_not_answer_is_waited_for_once() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        at = ReplicaAddress("127.0.0.1", silent.getsockname()[1])
-        watchdog = Watchdog(timeout_s=0.05, period_s=0.01)
-        lines = Lines(ArmTarget("slow", "bearer", "session", (at,)), watchdog)
-        lines.stand(40)
-        silent.settimeout(1.0)
-        silent.accept()[0].close()
-        silent.settimeout(0.0)
-        with pytest.raises(BlockingIOError):
-            silent.accept()
-        lines.close()
-        watchdog.close()
 
 
 @pytest.mark.parametrize(
