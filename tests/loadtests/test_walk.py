@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from statistics import fmean
+from typing import Any
 
 import pytest
 
 from loadtests import walk
 from loadtests.messages import Credential, Message
 from loadtests.model import Load, SliceRecord
+from loadtests.trials import run_trials
 from tests.builders import a_phase
 from tests.loadtests.scripted_server import hang, scripted
 from tests.loadtests.walking import (
@@ -100,6 +103,26 @@ def test_rounds_of_trials_are_not_repeated(
     assert record.attempt == 0
     (line,) = [m.revocation for m in done.messages if m.revocation is not None]
     assert line.revoke == "ok"
+
+
+def test_trials_begin_when_their_background_has_run_for_the_guard(
+    server: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun_ns: list[int] = []
+
+    def noting(*told: Any) -> object:
+        begun_ns.append(time.monotonic_ns())
+        return run_trials(*told)
+
+    monkeypatch.setattr(walk, "run_trials", noting)
+    guarded = replace(TRIALS, guard_s=0.5)
+    order = at(server, a_block(arms=TWO_ARMS[:1], phases=(guarded,)))
+    called_ns = time.monotonic_ns()
+    (record,) = walked(order).slices
+    (began_ns,) = begun_ns
+    assert began_ns - called_ns >= 0.5e9
+    # Nothing was recorded of the guard.
+    assert record.started_s <= (began_ns - order.run_started_ns) / 1e9 < record.started_s + 0.5
 
 
 def test_the_background_of_trials_is_a_share_of_their_arms_own_capacity(server: Replica) -> None:

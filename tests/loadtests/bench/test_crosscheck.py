@@ -7,15 +7,19 @@ import io
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
 from rich.console import Console
 
-from loadtests.bench import crosscheck, crosscheck_report, tools
+from loadtests.bench import crosscheck, crosscheck_report, tools, wrk
 from loadtests.bench.agreement import Seen
 from loadtests.messages import ArmTarget
 from loadtests.model import CpuSeconds, EndpointRecord
@@ -60,6 +64,31 @@ def test_wrk_sees_the_same_servers_and_counts_their_cpu_and_its_own() -> None:
     assert each.per_core_second * each.servers_busy == pytest.approx(each.throughput_rps, rel=0.1)
     assert 0 < each.latency_p50_ms <= each.latency_p99_ms
     assert each.client_cpu_us > 0
+
+
+def test_wrk_comes_first_where_our_generator_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+
+    def run(
+        _wrk: str, origin: str, requests: Sequence[bytes], *_: int, is_first: bool
+    ) -> wrk.WrkResult:
+        """A short stand-in, whose requests cost a server CPU."""
+        asked.append(is_first)
+        with socket.create_connection(("127.0.0.1", urlsplit(origin).port or 0)) as connection:
+            for request in (requests[0] for _ in range(200)):
+                connection.sendall(request)
+                assert connection.recv(1 << 16).startswith(b"HTTP/1.1 200")
+        return wrk.WrkResult(200, 1.0, 0.01, 1.0, 2.0)
+
+    monkeypatch.setattr(wrk, "find", lambda: "wrk")
+    monkeypatch.setattr(wrk, "run", run)
+    plan = crosscheck.a_plan(("none",), slice_s=1.0, connections=1)
+    with crosscheck.standing(plan, takes_s=60) as targets:
+        for generator_cpus in ((0,), ()):
+            placed = replace(plan.placement, generator_cpus=generator_cpus)
+            tools.wrks(replace(plan, placement=placed), targets[0], 1)
+    # Each look is a warm-up and a slice.
+    assert asked == [True, True, False, False]
 
 
 def test_a_slice_of_ours_is_read_as_wrks_are() -> None:

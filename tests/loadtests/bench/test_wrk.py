@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import socketserver
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from loadtests.bench import wrk
 from loadtests.model import ConfigurationError
+from loadtests.realtime import can_come_first
 from loadtests.target import MeasurementError
 from tests.loadtests.scripted_server import response
 
@@ -66,6 +70,29 @@ def test_without_wrk_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("PATH", "")
     with pytest.raises(ConfigurationError, match="no wrk on PATH; install it"):
         wrk.find()
+
+
+# Instead of wrk: tells how it is scheduled, in place of how many requests it made.
+STAND_IN = f"""#!{sys.executable}
+import json, os
+told = {TOLD}
+told["requests"] = 1 + os.sched_getscheduler(0)
+print(json.dumps(told))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="real-time scheduling is asked for on Linux")
+def test_it_comes_first_on_its_cpu_when_told_so_and_where_that_is_granted(tmp_path: Path) -> None:
+    program = tmp_path / "wrk"
+    program.write_text(STAND_IN)
+    program.chmod(0o700)
+
+    def policy(*, is_first: bool) -> int:
+        origin = "http://127.0.0.1:1"
+        return wrk.run(str(program), origin, [REQUEST], 1, 1, 1, is_first=is_first).requests - 1
+
+    assert policy(is_first=False) == os.SCHED_OTHER
+    assert policy(is_first=True) == (os.SCHED_FIFO if can_come_first() else os.SCHED_OTHER)
 
 
 @contextmanager
