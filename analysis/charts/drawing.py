@@ -68,8 +68,10 @@ def mark_impossible(
         )
 
 
-def legend_below(figure: Figure, measured: Measured, arms: list[str]) -> None:
-    """A legend of arms under the figure, each with its colour, marker and line."""
+def legend_below(
+    figure: Figure, measured: Measured, arms: list[str], others: Sequence[Line2D] = ()
+) -> None:
+    """A legend of arms under the figure, each with its colour, marker and line; then `others`."""
     handles = [
         Line2D(
             [],
@@ -82,5 +84,6 @@ def legend_below(figure: Figure, measured: Measured, arms: list[str]) -> None:
         )
         for name, style in ((arm, measured.styles[arm]) for arm in arms)
     ]
+    handles += others
     columns = min(len(handles), _LEGEND_COLUMNS)
     figure.legend(handles=handles, loc="outside lower center", ncols=columns, handlelength=3.2)

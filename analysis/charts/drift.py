@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from analysis.charts.chart import Measured, NothingToDrawError, chart
 from analysis.charts.drawing import MANY_ARMS, figure_for_lines, legend_below
 from loadtests.model import Phase
+
+_MIDDLE: Any = {"color": "black", "linewidth": 2.2}
 
 
 @chart
@@ -27,9 +32,10 @@ def drift(measured: Measured) -> Figure:
     if not phases:
         raise NothingToDrawError("no closed-loop phase has two slices of an arm")
     figure = figure_for_lines(len(measured.styles), rows=len(phases), row_in=2.6)
-    for axes, phase in zip(figure.subplots(len(phases), squeeze=False)[:, 0], phases, strict=True):
-        _panel(axes, measured, phase)
-    legend_below(figure, measured, _drawn_arms(measured, phases))
+    panels = zip(figure.subplots(len(phases), squeeze=False)[:, 0], phases, strict=True)
+    with_middle = [_panel(axes, measured, phase) for axes, phase in panels]
+    middle = [Line2D([], [], label="median of arms", **_MIDDLE)] if any(with_middle) else []
+    legend_below(figure, measured, _drawn_arms(measured, phases), middle)
     return figure
 
 
@@ -55,7 +61,8 @@ def _repeats(measured: Measured, phase: Phase) -> bool:
     return bool(slices["arm"].duplicated().any())
 
 
-def _panel(axes: Axes, measured: Measured, phase: Phase) -> None:
+def _panel(axes: Axes, measured: Measured, phase: Phase) -> bool:
+    """Whether there are so many arms that their median is drawn too."""
     slices = throughput_of_slices(measured.reading.frame, phase.name)
     # One empty place between blocks.
     rounds = int(slices["round"].max()) + 2
@@ -64,7 +71,7 @@ def _panel(axes: Axes, measured: Measured, phase: Phase) -> None:
     many = slices["arm"].nunique() > MANY_ARMS
     if many:
         for _, middle in slices.groupby(["block", "place"])["of_mean"].median().groupby("block"):
-            axes.plot(middle.index.get_level_values("place"), middle, color="black", linewidth=2.2)
+            axes.plot(middle.index.get_level_values("place"), middle, **_MIDDLE)
     for (arm, _), mine in slices.groupby(["arm", "block"]):
         style = measured.styles[str(arm)]
         axes.plot(
@@ -82,6 +89,7 @@ def _panel(axes: Axes, measured: Measured, phase: Phase) -> None:
     axes.set_ylabel("share of the arm's mean")
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
+    return many
 
 
 def _mark_blocks(axes: Axes, slices: pd.DataFrame, rounds: int) -> None:

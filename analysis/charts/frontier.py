@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
 from matplotlib.textpath import TextPath
 from matplotlib.ticker import FixedLocator, NullLocator
 
@@ -25,8 +26,11 @@ _HEIGHT_IN = 6.2
 _PER_ARM_IN = 0.1
 _LABEL_PT = 8.5
 _MARK_PT = 9.0
+_ARROW_PT = 15.0
 # Room that names leave at the edges, at the foot for what is written there.
 _EDGE_PT, _FOOT_PT = 4.0, 16.0
+# Where a name has to lie on a line, it stays legible.
+_HALO = withStroke(linewidth=2.2, foreground="white", alpha=0.85)
 _GREY = "#8a8a8a"
 _GREY_INK = "#6b6b6b"
 
@@ -192,7 +196,7 @@ def _point(
         axes.plot([x, x], [height.low, height.high], color=colour, linewidth=1.4, zorder=3)
     if point.lag.kind == "at_most":
         axes.annotate(
-            "", (x, y), (-15, 0), textcoords="offset points", zorder=3,
+            "", (x, y), (-_ARROW_PT, 0), textcoords="offset points", zorder=3,
             arrowprops={"arrowstyle": "<|-", "color": colour, "linewidth": 1.1, "shrinkB": 3},
         )  # fmt: skip
     measured = point.lag.kind in {"measured", "at_most"}
@@ -247,6 +251,8 @@ def _names(
     sizes = [_size(point.arm, bold=is_best(point.arm)) for point in points]
     drawn = [Box.spanning(at(*start), at(*end), 2.5) for start, end in lines]
     drawn += [Box.around(spot, _MARK_PT * 0.75, _MARK_PT * 0.6) for spot in spots]
+    pointed = [spot for p, spot in zip(points, spots, strict=True) if p.lag.kind == "at_most"]
+    drawn += [Box.spanning((x - _ARROW_PT, y), (x, y), 2.5) for x, y in pointed]
     for point, spot, box in zip(points, spots, place(spots, sizes, bounds, drawn), strict=True):
         best = is_best(point.arm)
         middle = (box.left + box.width / 2 - spot[0], box.top + box.height / 2 - spot[1])
@@ -260,6 +266,7 @@ def _names(
             point.arm, spot, middle, xycoords="figure points", textcoords="offset points",
             ha="center", va="center", fontsize=_LABEL_PT, zorder=5,
             fontweight="bold" if best else "normal", color="#1b1b1b" if best else _GREY_INK,
+            path_effects=[_HALO],
         )  # fmt: skip
         text.set_in_layout(False)
 
