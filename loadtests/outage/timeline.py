@@ -19,7 +19,7 @@ _MINTED_AHEAD_S = 2.0
 @dataclass(frozen=True, slots=True)
 class Victim:
     """`number` of the user; times in ns from the trial's begin. Probes of each replica are
-    `probe_offset_ns` out of step with the trial."""
+    `probe_offset_ns` out of step with the trial, the same for every victim of an arm."""
 
     number: int
     how: Literal["kick", "logout"]
@@ -36,6 +36,9 @@ def plan_victims(plan: TrialPlan, replicas: int, arm: str) -> list[Victim]:
     # Not in the first moments, so that whoever may remember a victim has seen it.
     before = (0.2 * begin_s, begin_s - min(_EDGE_S, 0.1 * begin_s))
     during = (begin_s + min(_EDGE_S, 0.1 * outage.fault_s), end_s)
+    # One for all of them: a replica that wakes up for a probe answers those of all victims, which
+    # costs a machine full of sleeping replicas a fraction of as many wake-ups.
+    probe_offset_ns = int(dice.uniform(0, outage.probe_every_s) * _NS_PER_S)
     windows = [before] * outage.victims_before + [during] * outage.victims_during
     return [
         Victim(
@@ -43,7 +46,7 @@ def plan_victims(plan: TrialPlan, replicas: int, arm: str) -> list[Victim]:
             how="kick" if place % 2 == 0 else "logout",
             via_replica=dice.randrange(replicas),
             revoke_ns=int(dice.uniform(*window) * _NS_PER_S),
-            probe_offset_ns=int(dice.uniform(0, outage.probe_every_s) * _NS_PER_S),
+            probe_offset_ns=probe_offset_ns,
         )
         for place, window in enumerate(windows)
     ]

@@ -23,7 +23,18 @@ def test_victims_are_revoked_on_either_side_of_the_fault_through_any_replica() -
     assert all(5 * S < victim.revoke_ns <= 10 * S for victim in victims[30:])
     assert {victim.via_replica for victim in victims} == {0, 1}
     assert [victim.how for victim in victims[:4]] == ["kick", "logout", "kick", "logout"]
-    assert all(0 <= victim.probe_offset_ns <= S for victim in victims)
+    (offset_ns,) = {victim.probe_offset_ns for victim in victims}
+    assert 0 <= offset_ns <= S
+
+
+def test_arms_and_trials_are_probed_out_of_step_with_each_other() -> None:
+    offsets_ns = {
+        victim.probe_offset_ns
+        for seed in range(3)
+        for arm in ("session_redis", "jwt_hs256")
+        for victim in plan_victims(a_plan(seed), 2, arm)
+    }
+    assert len(offsets_ns) == 6
 
 
 def test_seed_and_arm_decide() -> None:
