@@ -171,7 +171,7 @@ def _busy(pairs: Sequence[Pair]) -> Iterator[str]:
     shares = [t.busy_share for p in pairs for t in p.trials if t.busy_share is not None]
     if shares:
         between = span(f"{min(shares):.0%}", f"{max(shares):.0%}")
-        yield f"Until the mend {between} of the machine's CPU time was in use."
+        yield f"Of the machine's CPU time {between} was in use, from trial to trial."
 
 
 def _missing(pairs: Sequence[Pair]) -> Iterator[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from analysis.report.summary import Summary
 from analysis.units import plain_seconds
-from loadtests.model import CONTROL_SUFFIX, Arm, LawRecord, Setting
+from loadtests.model import Arm, LawRecord, Setting
 
 NOTHING = "—"
 
@@ -30,8 +30,12 @@ def arms_table(summary: Summary) -> Table:
         columns=("arm", "strategy", "replicas", "carrier", "settings", "revoked", "law"),
         rows=tuple(_arm_row(arm, summary.reading.law(arm.name)) for arm in experiment.arms),
         notes=(
-            f"Reference: {experiment.reference}. An arm named …{CONTROL_SUFFIX} is the A/A "
-            "control: a second copy, whose difference is noise.",
+            f"Reference: {experiment.reference}.",
+            *(
+                f"{arm.name} is the A/A control: a second copy, whose difference is noise."
+                for arm in experiment.arms
+                if arm.is_control
+            ),
             *(
                 f"Impossible, so not measured: {arm}: {why}."
                 for arm, why in summary.reading.impossible.items()

@@ -12,6 +12,10 @@ from loadtests.outage.cues import TrialPlan
 _NS_PER_S = 1_000_000_000
 # So near to the fault, and to its mend, a revoke would be acknowledged on the wrong side of it.
 _EDGE_S = 0.02
+# So many times within a spacing a replica is probed: evenly, so that no moment in which it accepts
+# whom it should not escapes for longer, and each time for several victims, one of them kicked and
+# one logged out, as what keeps a machine full of replicas busy is waking them up.
+_STEPS = 10
 # Between minting and the begin, with the part of a second that whole seconds may cost a life.
 _MINTED_AHEAD_S = 2.0
 
@@ -19,7 +23,7 @@ _MINTED_AHEAD_S = 2.0
 @dataclass(frozen=True, slots=True)
 class Victim:
     """`number` of the user; times in ns from the trial's begin. Probes of each replica are
-    `probe_offset_ns` out of step with the trial, the same for every victim of an arm."""
+    `probe_offset_ns` out of step with the trial."""
 
     number: int
     how: Literal["kick", "logout"]
@@ -36,9 +40,8 @@ def plan_victims(plan: TrialPlan, replicas: int, arm: str) -> list[Victim]:
     # Not in the first moments, so that whoever may remember a victim has seen it.
     before = (0.2 * begin_s, begin_s - min(_EDGE_S, 0.1 * begin_s))
     during = (begin_s + min(_EDGE_S, 0.1 * outage.fault_s), end_s)
-    # One for all of them: a replica that wakes up for a probe answers those of all victims, which
-    # costs a machine full of sleeping replicas a fraction of as many wake-ups.
-    probe_offset_ns = int(dice.uniform(0, outage.probe_every_s) * _NS_PER_S)
+    every_ns = int(outage.probe_every_s * _NS_PER_S)
+    offset_ns = int(dice.uniform(0, every_ns))
     windows = [before] * outage.victims_before + [during] * outage.victims_during
     return [
         Victim(
@@ -46,7 +49,7 @@ def plan_victims(plan: TrialPlan, replicas: int, arm: str) -> list[Victim]:
             how="kick" if place % 2 == 0 else "logout",
             via_replica=dice.randrange(replicas),
             revoke_ns=int(dice.uniform(*window) * _NS_PER_S),
-            probe_offset_ns=probe_offset_ns,
+            probe_offset_ns=offset_ns + every_ns * (place // 2 % _STEPS) // _STEPS,
         )
         for place, window in enumerate(windows)
     ]
@@ -56,8 +59,9 @@ def first_probe_ns(victim: Victim, replica: int, replicas: int, every_ns: int) -
     """Of one replica, from the trial's begin: the last that a fixed schedule from there has before
     the revoke, or its first after it. What a replica remembers of a victim it knows from its last
     probe; earlier ones would only keep the machine busy."""
-    # Replicas are probed in turn within a spacing, not all at the same instant.
-    phase_ns = (victim.probe_offset_ns + every_ns * replica // replicas) % every_ns
+    # Replicas are probed in turn within a spacing, and in between each other's steps.
+    shift_ns = every_ns * replica * (_STEPS + 1) // (_STEPS * replicas)
+    phase_ns = (victim.probe_offset_ns + shift_ns) % every_ns
     return phase_ns + max(0, victim.revoke_ns - phase_ns) // every_ns * every_ns
 
 

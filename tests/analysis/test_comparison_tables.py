@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from analysis.reading import read
 from analysis.report.comparison_tables import MOST_ARMS_IN_PAIRS, comparison_tables
 from analysis.report.content import content_of
@@ -55,6 +57,16 @@ def test_an_impossible_arm_is_named_with_its_reason_and_compared_with_nobody(
     captions = [table.caption for table in tables_of(summary)]
     assert captions == ["none ÷ session_redis"]
     assert "jwt_hs256: the credential has 5900 bytes" in as_markdown(content_of(summary))
+
+
+@pytest.mark.parametrize("has_control", [True, False])
+def test_the_control_is_explained_where_there_is_one(tmp_path: Path, *, has_control: bool) -> None:
+    arms = (an_arm("session_redis"), an_arm("session_redis#2" if has_control else "none"))
+    summary = summarise(read(write_run_folder(tmp_path, a_run(an_experiment(arms=arms)))))
+    reference, *others = arms_table(summary).notes
+    assert reference == "Reference: session_redis."
+    said = "session_redis#2 is the A/A control: a second copy, whose difference is noise."
+    assert others == ([said] if has_control else [])
 
 
 def test_a_row_says_what_would_have_shown_and_what_would_settle_it(tmp_path: Path) -> None:

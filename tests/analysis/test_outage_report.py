@@ -71,7 +71,7 @@ def test_the_sentences_say_what_a_dead_store_does_to_whom(whole: Written) -> Non
 def test_how_busy_the_machine_was_is_said_where_it_is_known(tmp_path: Path) -> None:
     busy = [replace(each, busy_share=0.41 + 0.02 * each.trial) for each in outages_of(THREE)]
     (said,) = (s for s in report_of(tmp_path, busy).content.sentences if "CPU time" in s)
-    assert said == "Until the mend 41%–45% of the machine's CPU time was in use."
+    assert said == "Of the machine's CPU time 41%–45% was in use, from trial to trial."
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from collections import defaultdict
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,18 +26,36 @@ def test_victims_are_revoked_on_either_side_of_the_fault_through_any_replica() -
     assert all(5 * S < victim.revoke_ns <= 10 * S for victim in victims[30:])
     assert {victim.via_replica for victim in victims} == {0, 1}
     assert [victim.how for victim in victims[:4]] == ["kick", "logout", "kick", "logout"]
-    (offset_ns,) = {victim.probe_offset_ns for victim in victims}
-    assert 0 <= offset_ns <= S
+
+
+def first_probes(plan: TrialPlan, arm: str, replica: int) -> list[int]:
+    """Within a spacing, of each victim."""
+    spacing_ns = int(OUTAGE.probe_every_s * S)
+    victims = plan_victims(plan, 2, arm)
+    return [first_probe_ns(victim, replica, 2, spacing_ns) % spacing_ns for victim in victims]
+
+
+def gaps_ns(instants_ns: list[int]) -> list[int]:
+    """Of a schedule that repeats every second."""
+    instants_ns = sorted(set(instants_ns))
+    return [after - before for before, after in pairwise([*instants_ns, instants_ns[0] + S])]
+
+
+def test_probes_are_spread_evenly_over_a_spacing_and_come_together() -> None:
+    first, second = (first_probes(a_plan(), "session_redis", replica) for replica in (0, 1))
+    # A tenth of a spacing at each replica; at both together a twentieth.
+    assert gaps_ns(first) == gaps_ns(second) == [S // 10] * 10
+    assert gaps_ns(first + second) == [S // 20] * 20
+    hows: dict[int, set[str]] = defaultdict(set)
+    for victim, instant_ns in zip(plan_victims(a_plan(), 2, "session_redis"), first, strict=True):
+        hows[instant_ns].add(victim.how)
+    assert list(hows.values()) == [{"kick", "logout"}] * 10
 
 
 def test_arms_and_trials_are_probed_out_of_step_with_each_other() -> None:
-    offsets_ns = {
-        victim.probe_offset_ns
-        for seed in range(3)
-        for arm in ("session_redis", "jwt_hs256")
-        for victim in plan_victims(a_plan(seed), 2, arm)
-    }
-    assert len(offsets_ns) == 6
+    plans = [a_plan(seed) for seed in range(3)]
+    starts = {first_probes(plan, arm, 0)[0] for plan in plans for arm in ("a", "b")}
+    assert len(starts) == 6
 
 
 def test_seed_and_arm_decide() -> None:
@@ -55,7 +76,7 @@ def test_each_replica_meets_a_victim_within_a_spacing_before_its_revoke(
     first_ns = first_probe_ns(victim, replica, 3, 2 * S)
     assert revoke_ns - 2 * S < first_ns <= max(revoke_ns, 2 * S)
     # On the same schedule as if it had been probed from the begin.
-    assert (first_ns - offset_ns - 2 * S * replica // 3) % (2 * S) == 0
+    assert (first_ns - offset_ns - 2 * S * replica * 11 // 30) % (2 * S) == 0
     assert first_ns >= 0
 
 
