@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
-from matplotlib.patheffects import withStroke
 from matplotlib.textpath import TextPath
 from matplotlib.ticker import FixedLocator, NullLocator
 
@@ -29,8 +28,6 @@ _MARK_PT = 9.0
 _ARROW_PT = 15.0
 # Room that names leave at the edges, at the foot for what is written there.
 _EDGE_PT, _FOOT_PT = 4.0, 16.0
-# Where a name has to lie on a line, it stays legible.
-_HALO = withStroke(linewidth=2.2, foreground="white", alpha=0.85)
 _GREY = "#8a8a8a"
 _GREY_INK = "#6b6b6b"
 
@@ -82,11 +79,13 @@ def frontier_latency(measured: Measured) -> Figure:
     at = measured.reading.experiment.phase(tails.phase).load.rate_rps
     over = f"added to {tails.floor} (ms)" if tails.floor else f"÷ that of {tails.reference}"
     axes.set_ylabel(f"p99 of {tails.endpoint}, {over}")
-    axes.axhline(0 if tails.floor else 1, color=SOFT, linewidth=0.9)
+    level = 0.0 if tails.floor else 1.0
+    axes.axhline(level, color=SOFT, linewidth=0.9)
     axes.set_title(f"p99 at {rate(at) if at else tails.phase} against time to revoke")
     _fit(axes, heights)
     best = found.front(lambda point: heights[point.arm].mean if point.arm in heights else None)
-    _draw(figure, axes, measured, found, heights, best)
+    across = ((found.axis.left_s, level), (found.axis.right_s, level))
+    _draw(figure, axes, measured, found, heights, best, [across])
     return figure
 
 
@@ -146,7 +145,9 @@ def _draw(
     found: Frontier,
     heights: Heights,
     best: frozenset[str],
+    others: Sequence[tuple[Spot, Spot]] = (),
 ) -> None:
+    """`others`: lines that are drawn already, for names to keep clear of."""
     axis = found.axis
     drawn = [point for point in found.points if point.arm in heights]
     steps = _steps([p for p in in_order_of_lag(drawn) if p.arm in best], heights, axis)
@@ -155,7 +156,11 @@ def _draw(
         style = measured.styles[point.arm]
         _point(axes, point, heights[point.arm], axis, style, best=point.arm in best)
     _legend(figure)
-    lines = [*_stretches(steps), *(line for p in drawn for line in _bars(p, heights[p.arm], axis))]
+    lines = [
+        *others,
+        *_stretches(steps),
+        *(line for p in drawn for line in _bars(p, heights[p.arm], axis)),
+    ]
     _names(figure, axes, drawn, heights, axis, lines, lambda arm: arm in best)
 
 
@@ -266,7 +271,6 @@ def _names(
             point.arm, spot, middle, xycoords="figure points", textcoords="offset points",
             ha="center", va="center", fontsize=_LABEL_PT, zorder=5,
             fontweight="bold" if best else "normal", color="#1b1b1b" if best else _GREY_INK,
-            path_effects=[_HALO],
         )  # fmt: skip
         text.set_in_layout(False)
 

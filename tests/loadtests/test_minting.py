@@ -18,7 +18,7 @@ def test_scripts_are_no_cost_of_a_login(strategy: str) -> None:
     arm = an_arm(strategy)
     facts = describe(arm, {})
     plan = BlockPlan(
-        experiment=an_experiment(population=50),
+        experiment=an_experiment(population=500),
         facts={arm.name: facts},
         placement=Placement((), (), ()),
         secrets=RunSecrets.fresh(),
@@ -26,6 +26,7 @@ def test_scripts_are_no_cost_of_a_login(strategy: str) -> None:
     )
     with running_arms({arm.name: (arm, facts)}, {}, plan.secrets) as arms:
         minted, bytes_per_login = _mint(plan, arms[arm.name])
-    assert len(minted.credentials) == 50
+    assert len(minted.credentials) == 500
     assert bytes_per_login is not None
-    assert abs(bytes_per_login) < 200
+    # One more connection takes some 18 kB there.
+    assert abs(bytes_per_login) < 100

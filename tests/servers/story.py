@@ -51,8 +51,9 @@ class Deed:
 
 @dataclass(slots=True)
 class Story:
-    """What was done and seen; `dead_by_s` is each credential's last moment by its law, from
-    `adopted_s` on nothing but its successor is asked about.
+    """What was done and seen; `dead_by_s` is each credential's last moment by its law,
+    `alive_until_s` one at which it had certainly not expired, and from `adopted_s` on nothing but
+    its successor is asked about.
 
     `refreshes`: what POST /refresh said on each replica, where the strategy has that.
     """
@@ -60,6 +61,7 @@ class Story:
     bound_s: float
     seen: dict[str, list[Seen]] = field(default_factory=dict)
     dead_by_s: dict[str, float] = field(default_factory=dict)
+    alive_until_s: dict[str, float] = field(default_factory=dict)
     adopted_s: dict[str, float] = field(default_factory=dict)
     ended_by: dict[str, Deed] = field(default_factory=dict)
     deeds: dict[str, Deed] = field(default_factory=dict)
@@ -157,10 +159,13 @@ class _Teller:
         eventually(lambda: self._arm.statuses(anew) == {200})
 
     def _mint(self, name: str, user: int, ttl_s: float | None = None, replica: int = 0) -> None:
+        asked_s = time.monotonic()
         minted = self._arm.replicas[replica].mint(first_user=user, ttl_s=ttl_s)[0]
         life_s = math.inf if minted.expires_in is None else minted.expires_in
         self._minted[name] = minted
         self._expiry_s[name] = time.monotonic() + life_s
+        # Times in tokens are whole seconds.
+        self._story.alive_until_s[name] = asked_s + life_s - 1.0
         self._watch.add(name, minted.credential)
 
     def _write_state(self, name: str, re_issued: str) -> None:
@@ -173,6 +178,7 @@ class _Teller:
         """Watches as `successor` what took the place of a credential: itself, if nothing did."""
         credential = answer.json.get("access_token", self._minted[name].credential)
         self._expiry_s[successor] = self._expiry_s[name]
+        self._story.alive_until_s[successor] = self._story.alive_until_s[name]
         self._watch.add(successor, credential)
         self._story.adopted_s[successor] = time.monotonic()
 

@@ -41,8 +41,8 @@ def test_no_request_sent_later_than_its_law_is_accepted(story: Story, name: str)
 def test_a_login_is_good_until_it_is_ended(story: Story, name: str) -> None:
     assert {each.replica for each in story.seen[name] if each.status == 200} == {0, 1}
     if name in story.ended_by:
-        sent_s = story.ended_by[name].sent_s
-        before = {each.status for each in story.seen[name] if each.answered_s < sent_s}
+        until_s = min(story.ended_by[name].sent_s, story.alive_until_s[name])
+        before = {each.status for each in story.seen[name] if each.answered_s < until_s}
         assert before <= {200}
 
 
