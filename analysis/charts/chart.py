@@ -96,7 +96,10 @@ def drawn(draw: Callable[[], Figure]) -> tuple[str, bytes]:
     settings: Any = RC
     with mpl.rc_context(settings):
         figure = draw()
-        return _saved_svg(figure), _saved_png(figure)
+        svg = _saved_svg(figure)
+        # Stays as it was laid out: both show the same, and a layout takes its time.
+        figure.set_layout_engine("none")
+        return svg, _saved_png(figure)
 
 
 def chart(draw: Callable[[Measured], Figure]) -> Chart:

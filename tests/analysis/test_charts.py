@@ -6,7 +6,7 @@ import pytest
 
 from analysis.charts import CHARTS, Chart, Measured, NothingToDrawError
 from analysis.charts.capacity import cpu_per_request, throughput
-from analysis.charts.chart import chart
+from analysis.charts.chart import Picture, chart
 from analysis.charts.drift import throughput_of_slices
 from analysis.charts.lag_bands import LagBand
 from analysis.metrics import METRICS
@@ -57,30 +57,32 @@ def texts(svg: str) -> str:
     return " ".join(re.findall(r"<!-- (.*?) -->", svg))
 
 
-@all_charts
-def test_every_chart_renders(drawn: Chart, measured: Measured) -> None:
-    picture = drawn.render(measured)
+@pytest.fixture(scope="module", params=HEADLINE, ids=lambda c: c.name)
+def picture(request: pytest.FixtureRequest, measured: Measured) -> Picture:
+    drawn: Chart = request.param
+    return drawn.render(measured)
+
+
+def test_every_chart_renders(picture: Picture) -> None:
     assert picture.png.startswith(b"\x89PNG")
     assert ET.fromstring(picture.svg).tag.endswith("svg")  # noqa: S314 — our own text
-    assert drawn.title
-    assert drawn.caption.endswith(".")
+    assert picture.chart.title
+    assert picture.chart.caption.endswith(".")
 
 
-@all_charts
-def test_an_inlined_chart_names_no_network_and_shares_no_id(
-    drawn: Chart, measured: Measured
-) -> None:
-    inline = drawn.render(measured).inline_svg
+def test_an_inlined_chart_names_no_network_and_shares_no_id(picture: Picture) -> None:
+    inline = picture.inline_svg
     assert inline.startswith("<svg ")
     assert inline.rstrip().endswith("</svg>")
     assert "http" not in inline
-    assert all(name.startswith(drawn.name) for name in re.findall(r'\bid="([^"]*)"', inline))
+    assert all(
+        name.startswith(picture.chart.name) for name in re.findall(r'\bid="([^"]*)"', inline)
+    )
     assert set(re.findall(r"url\(#([^)]*)\)", inline)) <= set(re.findall(r'id="([^"]*)"', inline))
 
 
-@all_charts
-def test_the_same_run_draws_the_same_chart(drawn: Chart, measured: Measured) -> None:
-    assert drawn.render(measured).svg == drawn.render(measured).svg
+def test_the_same_run_draws_the_same_chart(picture: Picture, measured: Measured) -> None:
+    assert picture.chart.render(measured).svg == picture.svg
 
 
 @pytest.fixture(scope="module")
