@@ -35,14 +35,16 @@ class Tally:
     dispatch_lag: str
     completed: int
     recorded: int
+    sent: int
     wire_bytes: WireBytes
 
 
 def tally(stamps: Iterable[Stamp], start_ns: int, end_ns: int, *, by_due: bool) -> Tally:
     """Sums up the requests that belong to [start_ns, end_ns), by due time or by sent time.
 
-    Every request done since `start_ns` counts as completed and in the bytes: CPU is read over
-    the same stretch. Failures (no status) have no latency, only an outcome.
+    `sent` are those sent within it, whenever they were due: a generator that falls behind sends
+    fewer than are due. Every request done since `start_ns` counts as completed and in the bytes:
+    CPU is read over the same stretch. Failures (no status) have no latency, only an outcome.
     """
     stamps = list(stamps)
     completed = [stamp for stamp in stamps if stamp.done_ns >= start_ns]
@@ -56,6 +58,7 @@ def tally(stamps: Iterable[Stamp], start_ns: int, end_ns: int, *, by_due: bool) 
         dispatch_lag=Histogram.of(s.sent_ns - s.due_ns for s in recorded).to_text(),
         completed=len(completed),
         recorded=len(recorded),
+        sent=sum(start_ns <= stamp.sent_ns < end_ns for stamp in stamps),
         wire_bytes=WireBytes(
             sent=sum(stamp.sent_bytes for stamp in completed),
             received=sum(stamp.received_bytes for stamp in completed),
@@ -73,6 +76,7 @@ def merge(shares: Sequence[Tally]) -> Tally:
         dispatch_lag=_added(share.dispatch_lag for share in shares),
         completed=sum(share.completed for share in shares),
         recorded=sum(share.recorded for share in shares),
+        sent=sum(share.sent for share in shares),
         wire_bytes=WireBytes(
             sent=sum(share.wire_bytes.sent for share in shares),
             received=sum(share.wire_bytes.received for share in shares),

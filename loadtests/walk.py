@@ -250,6 +250,7 @@ class Walk:
             added_delay=self._distances.added_in(planned),
             findings=tuple(rule.name for broken, rule in doubts if broken),
             workers=workers,
+            sent=measured.sent,
         )
 
     def _shares(self, part: Part, played: Played, spent: Spent) -> tuple[WorkerShare, ...]:

@@ -116,11 +116,12 @@ def _load_findings(phase: Phase, arm: str, slices: Sequence[SliceRecord]) -> lis
 def _pace_findings(phase: Phase, arm: str, slices: Sequence[SliceRecord]) -> list[Finding]:
     findings = []
     expected = (phase.load.rate_rps or 0) * sum(s.duration_s for s in slices)
-    offered = sum(s.offered for s in slices)
+    # What was due is known beforehand; what left in its time is the load.
+    sent = sum(s.offered if s.sent is None else s.sent for s in slices)
     # Poisson counts scatter by their square root; only what lies beyond counts.
     tolerance = max(OFFERED_RATE_TOLERANCE * expected, 4 * expected**0.5)
-    if abs(offered - expected) > tolerance:
-        detail = f"{offered} of {expected:.0f} requests"
+    if abs(sent - expected) > tolerance:
+        detail = f"{sent} of {expected:.0f} requests left in the time of their slices"
         findings.append(OFFERED_RATE_MISSED.found(arm, phase.name, detail))
     lag = merged(s.dispatch_lag for s in slices).quantile_ns(0.99)
     if lag is not None and lag > DISPATCH_LAG_P99_LIMIT_NS:

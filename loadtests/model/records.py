@@ -105,8 +105,9 @@ class SliceRecord:
     `duration_s` is the recorded time, `drained_after_s` the time until the last answer, both
     from `started_s`; `completed` counts every request completed in [start, drained], also those
     sent in the guard, and is what CPU and bytes divide by. `offered` counts the due requests of
-    an open loop, `pool_exhausted` those that found no idle user. `cpu_mhz` is the clock of the
-    servers' CPUs and `throttled` how often heat held a CPU back; null where not readable.
+    an open loop, `sent` those that left within the recorded time, whenever they were due (null:
+    not counted then), `pool_exhausted` those that found no idle user. `cpu_mhz` is the clock of
+    the servers' CPUs and `throttled` how often heat held a CPU back; null where not readable.
     `workers` is empty where one process generated all of the load. `added_delay` is of the slice
     and its guard, null where no proxy stands before a store.
     """
@@ -137,6 +138,7 @@ class SliceRecord:
     added_delay: AddedDelay | None = None
     findings: tuple[str, ...] = ()
     workers: tuple[WorkerShare, ...] = ()
+    sent: int | None = None
     schema: int = SCHEMA
 
 

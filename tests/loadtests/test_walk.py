@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from statistics import fmean
 from typing import Any
@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from loadtests import walk
+from loadtests.checks.phases import phase_findings
 from loadtests.messages import Credential, Message
-from loadtests.model import Load, SliceRecord
+from loadtests.model import Load, Phase, SliceRecord
+from loadtests.probing import await_end
 from loadtests.trials import run_trials
 from tests.builders import a_phase
 from tests.loadtests.scripted_server import hang, scripted
@@ -60,6 +62,30 @@ def test_slices_hold_what_their_users_did(server: Replica) -> None:
         # The guard's requests are none of the slice's.
         assert record.offered == recorded(record) == 20
     assert {record.offered for record in done.of("capacity")} == {0}
+
+
+def test_what_leaves_after_its_slice_is_not_the_load_that_was_asked_for(
+    server: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stalled(
+        look: Any, phase: Phase, load: Load, end_ns: int, wait: Callable[[int], None]
+    ) -> int:
+        """Nothing in this process runs from the middle of the slice until after its end."""
+        wait(end_ns - 150_000_000)
+        time.sleep(0.3)
+        return await_end(look, phase, load, end_ns, wait)
+
+    monkeypatch.setattr(walk, "await_end", stalled)
+    steady = a_phase(
+        "latency-1000", load=Load("constant", rate_rps=1000), rounds=1, slice_s=0.3, guard_s=0.1
+    )
+    order = at(server, a_block(arms=TWO_ARMS[:1], phases=(steady,)))
+    (record,) = walked(order).slices
+    assert record.offered == recorded(record) == 300
+    assert record.sent is not None
+    assert record.sent < 200
+    found = phase_findings(steady, record.arm, [record], order.placement)
+    assert "offered_rate_missed" in {each.name for each in found}
 
 
 def test_a_disturbed_round_is_repeated_as_often_as_the_block_may(

@@ -37,10 +37,10 @@ def a_busy(**changes: Any) -> SliceRecord:
     return dataclasses.replace(good, **changes)
 
 
-def a_paced(offered: int = 1000, **changes: Any) -> SliceRecord:
+def a_paced(sent: int = 1000, **changes: Any) -> SliceRecord:
     """A second in which nothing is wrong with a slice of 1,000 req/s."""
     half_busy = {"cpu_s": spent(0.40, 0.08)} | changes
-    return a_busy(phase=LATENCY.name, load=LATENCY.load, offered=offered, **half_busy)
+    return a_busy(phase=LATENCY.name, load=LATENCY.load, offered=1000, sent=sent, **half_busy)
 
 
 def names(phase: Phase, *slices: SliceRecord, placement: Placement = TWO_CPUS) -> list[str]:
@@ -85,10 +85,10 @@ def test_nothing_is_said_of_no_slices() -> None:
         (CAPACITY, a_busy(unsent=1), ["unsent_requests"]),
         (CAPACITY, a_busy(pool_exhausted=1), ["pool_exhausted"]),
         (LATENCY, a_paced(unsent=3, pool_exhausted=3), ["unsent_requests", "pool_exhausted"]),
-        (LATENCY, a_paced(offered=1000 + 126), []),
-        (LATENCY, a_paced(offered=1000 + 127), ["offered_rate_missed"]),
-        (LATENCY, a_paced(offered=1000 - 126), []),
-        (LATENCY, a_paced(offered=1000 - 127), ["offered_rate_missed"]),
+        (LATENCY, a_paced(sent=1000 + 126), []),
+        (LATENCY, a_paced(sent=1000 + 127), ["offered_rate_missed"]),
+        (LATENCY, a_paced(sent=1000 - 126), []),
+        (LATENCY, a_paced(sent=1000 - 127), ["offered_rate_missed"]),
         (LATENCY, a_paced(dispatch_lag=lagging(*[30] * 99, 9000)), []),
         (LATENCY, a_paced(dispatch_lag=lagging(*[30] * 98, 9000, 9000)), ["dispatch_lag"]),
         (LATENCY, a_paced(dispatch_lag=lagging(*[990] * 9)), []),
@@ -104,8 +104,14 @@ def test_both_sides_of_every_threshold(
 
 def test_the_relative_tolerance_of_the_rate_rules_over_many_slices() -> None:
     """Over 40,000 due requests 5% is more than four times the square root."""
-    assert names(LATENCY, *[a_paced(offered=1050)] * 40) == []
-    assert names(LATENCY, *[a_paced(offered=1051)] * 40) == ["offered_rate_missed"]
+    assert names(LATENCY, *[a_paced(sent=1050)] * 40) == []
+    assert names(LATENCY, *[a_paced(sent=1051)] * 40) == ["offered_rate_missed"]
+
+
+def test_of_an_older_run_what_was_due_is_all_that_is_known() -> None:
+    older = dataclasses.replace(a_paced(), sent=None)
+    assert names(LATENCY, older) == []
+    assert names(LATENCY, dataclasses.replace(older, offered=873)) == ["offered_rate_missed"]
 
 
 @pytest.mark.parametrize(
