@@ -124,10 +124,8 @@ def _compare(reference: Result, candidate: Result, floor: Floor | None) -> Compa
 def paired(reference: Result, candidate: Result) -> Interval | str:
     """The log-ratio interval over the blocks both have, or why there is none."""
     for result in (reference, candidate):
-        if result.value is None:
-            return f"{result.arm}: {result.reason}"
-        if result.resolution is not None and result.value <= result.resolution:
-            return f"{result.arm}: no longer than the spacing of the probes, so of unknown size"
+        if (why := without_size(result)) is not None:
+            return f"{result.arm}: {why}"
     blocks = sorted(reference.by_block.keys() & candidate.by_block.keys())
     if not blocks:
         return "the two arms share no block"
@@ -136,6 +134,15 @@ def paired(reference: Result, candidate: Result) -> Interval | str:
     if min(*before, *after) <= 0:
         return "a value of zero has no ratio"
     return log_ratio_interval(before, after)
+
+
+def without_size(result: Result) -> str | None:
+    """Why a result can be no part of a ratio; None where it can."""
+    if result.value is None:
+        return result.reason
+    if result.resolution is not None and result.value <= result.resolution:
+        return "no longer than the spacing of the probes, so of unknown size"
+    return None
 
 
 def _place(result: Result) -> Place:

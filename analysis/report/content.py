@@ -120,7 +120,7 @@ def _length(run: RunRecord) -> tuple[str, ...]:
     if run.length is None or run.experiment.precision is None:
         return ()
     sentence = run.length.sentence(run.experiment.precision.half_width)
-    return (f"Measured until it was precise enough, {len(run.blocks)} blocks: {sentence}.",)
+    return (f"Asked to be precise, it ended after {len(run.blocks)} blocks: {sentence}.",)
 
 
 def _repeats(summary: Summary) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from analysis.compare import Floor, with_outlook
+from analysis.compare import Floor, with_outlook, without_size
 from analysis.outlook import Outlook, outlook_of
 from analysis.report.summary import Summary
 from analysis.results import Result
@@ -80,8 +80,8 @@ def _change(before: Result, after: Result, floor: Floor | None) -> Change:
 def _unpaired(before: Result, after: Result) -> Interval | str:
     """The log-ratio interval, or why there is none."""
     for run, result in (("A", before), ("B", after)):
-        if result.value is None:
-            return f"in {run}: {result.reason}"
+        if (why := without_size(result)) is not None:
+            return f"in {run}: {why}"
     reference, candidate = list(before.by_block.values()), list(after.by_block.values())
     if min(*reference, *candidate) <= 0:
         return "a value of zero has no ratio"

@@ -60,8 +60,16 @@ def test_the_names_say_which_metrics_have_no_interval() -> None:
     assert {name for name, metric in METRICS.items() if metric.per_endpoint} == PER_ENDPOINT
 
 
-def test_the_report_says_how_a_run_ended(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("length", "says"),
+    [
+        (Length("precision", {TERM: 0.02}), "every comparison asked for is within ± 3%"),
+        (Length("cap", {TERM: 0.05}), "not within ± 3% when the time was up"),
+    ],
+    ids=["precise", "capped"],
+)
+def test_the_report_says_how_a_run_ended(tmp_path: Path, length: Length, says: str) -> None:
     experiment = an_experiment(blocks=6, precision=Precision(0.03, 10.0, (TERM,)))
-    run = dataclasses.replace(a_run(experiment), length=Length("precision", {TERM: 0.02}))
+    run = dataclasses.replace(a_run(experiment), length=length)
     remarks = content_of(summarise(read(write_run_folder(tmp_path, run)))).remarks
-    assert any("6 blocks: every comparison asked for is within ± 3%" in each for each in remarks)
+    assert any(f"it ended after 6 blocks: {says}" in each for each in remarks)

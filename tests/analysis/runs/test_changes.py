@@ -33,6 +33,7 @@ def holding(
     *,
     reason: str | None = None,
     floor: float | None = None,
+    resolution: float | None = None,
 ) -> Summary:
     """`summary` with a single result, and a single floor there."""
     result = Result(
@@ -47,6 +48,7 @@ def holding(
         blocks=len(values),
         reason=reason,
         by_block={} if reason else dict(enumerate(values)),
+        resolution=resolution,
     )
     floors = (Floor("capacity", None, CORE, floor),)
     return replace(summary, results=(result,), floors=floors)
@@ -66,6 +68,17 @@ def test_the_verdict_follows_the_interval(small: Summary, factor: float, verdict
     wide = (98.0, 104.0, 96.0, 101.0, 101.0)
     before = holding(small, wide if verdict == "inconclusive" else STEADY)
     assert only(before, after).verdict == verdict
+
+
+def test_lags_within_a_spacing_of_probes_have_no_ratio_in_either_run(small: Summary) -> None:
+    sized, unsized = holding(small, STEADY, resolution=0.5), holding(small, STEADY, resolution=1.0)
+    assert only(sized, sized).ratio is not None
+    for before, after, run in ((unsized, sized, "A"), (sized, unsized, "B")):
+        change = only(before, after)
+        assert (change.ratio, change.verdict) == (None, "inconclusive")
+        assert change.reason == (
+            f"in {run}: no longer than the spacing of the probes, so of unknown size"
+        )
 
 
 @pytest.mark.parametrize(
