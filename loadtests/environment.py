@@ -13,13 +13,15 @@ from pathlib import Path
 import psutil
 
 from loadtests.awake import can_be_kept_awake
-from loadtests.model import Setting
+from loadtests.model import Setting, StoreInfo
 from loadtests.realtime import can_come_first
 
 LIBRARIES = (
     "aiohttp", "uvloop", "pyjwt", "cryptography", "redis", "hiredis", "locust", "gevent",
     "httptools", "hdrhistogram", "argon2-cffi",
 )  # fmt: skip
+# Of an experiment whose arms need none, and before the first is known.
+NO_STORE = StoreInfo("none", "", "", shared=False)
 _GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 
 
@@ -58,6 +60,18 @@ def changes(before: Mapping[str, Setting | None], now: Mapping[str, Setting | No
         for key in sorted(before.keys() | now.keys())
         if before.get(key) != now.get(key)
     ]
+
+
+def store_changes(before: StoreInfo, now: StoreInfo) -> list[str]:
+    """As `changes`, of the store; nothing where there was none, or none is known."""
+    if NO_STORE in (before, now) or before == now:
+        return []
+    return [f"store: {_told(now)}, was {_told(before)}"]
+
+
+def _told(store: StoreInfo) -> str:
+    served = "one for all arms" if store.shared else "one an arm"
+    return f"{store.name} {store.version} ({store.allocator}, {served})"
 
 
 def git_commit(folder: Path) -> str | None:

@@ -8,7 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from loadtests import environment, run_store
-from loadtests.model import BlockFacts, ConfigurationError, Experiment, Placement, RunRecord
+from loadtests.model import (
+    BlockFacts,
+    ConfigurationError,
+    Experiment,
+    Placement,
+    RunRecord,
+    StoreInfo,
+)
 
 _FILES = (
     (run_store.SLICES_FILE, "slices.unfinished.jsonl"),
@@ -36,10 +43,13 @@ def read_interrupted(folder: Path, experiment: Experiment | None) -> RunRecord:
     return run
 
 
-def check_same(folder: Path, run: RunRecord, placement: Placement, source_digest: str) -> None:
-    """Raises ConfigurationError, a line for each difference, where this machine or this code is
-    not what measured the blocks there are: the others would not compare with them."""
+def check_same(
+    folder: Path, run: RunRecord, placement: Placement, source_digest: str, store: StoreInfo
+) -> None:
+    """Raises ConfigurationError, a line for each difference, where this machine, this store or
+    this code is not what measured the blocks there are: the others would not compare with them."""
     differences = environment.changes(run.environment, environment.describe())
+    differences += environment.store_changes(run.store, store)
     if placement != run.placement:
         differences.append(f"placement: {placement}, was {run.placement}")
     if source_digest != run.source_digest:

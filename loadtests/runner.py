@@ -38,13 +38,12 @@ from loadtests.resume import (
     next_block,
     read_interrupted,
 )
-from loadtests.store_server import external_store, find_program
+from loadtests.store_server import external_store, find_program, start_store
 from loadtests.target import MeasurementError, RunSecrets, describe
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _ROOT = Path(__file__).parent.parent
-NO_STORE = StoreInfo("none", "", "", shared=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +79,8 @@ def resume(folder: Path, experiment: Experiment | None, progress: Progress) -> O
     before = read_interrupted(folder, experiment)
     plan = _prepare(before.experiment)
     with run_store.locked(folder):
-        check_same(folder, before, plan.placement, environment.source_digest(_ROOT))
+        digest = environment.source_digest(_ROOT)
+        check_same(folder, before, plan.placement, digest, _store_now(plan))
         record = keep_whole_blocks(folder, before)
         record = replace(record, resumed_at=(*record.resumed_at, run_store.utc_now()))
         run_store.write_run(folder, record)
@@ -145,6 +145,16 @@ def _prepare(experiment: Experiment) -> BlockPlan:
     )
 
 
+def _store_now(plan: BlockPlan) -> StoreInfo:
+    """What would serve the next block."""
+    if not any(facts.needs_store for facts in plan.facts.values()):
+        return environment.NO_STORE
+    if url := os.environ.get("REDIS_URL"):
+        return external_store(url).info
+    with start_store() as store:
+        return replace(store.info, shared=plan.experiment.is_of_outages)
+
+
 def _open_record(plan: BlockPlan, folder: Path, progress: Progress) -> RunRecord:
     circumstances = environment.describe()
     calibration, remark = calibration_store.fitting(folder.parent, circumstances)
@@ -159,7 +169,7 @@ def _open_record(plan: BlockPlan, folder: Path, progress: Progress) -> RunRecord
         environment=circumstances,
         placement=plan.placement,
         git_commit=environment.git_commit(Path(__file__).parent),
-        store=NO_STORE,
+        store=environment.NO_STORE,
         source_digest=environment.source_digest(_ROOT),
         calibration=calibration,
     )
@@ -172,9 +182,12 @@ def _run_block(
 ) -> RunRecord:
     def note(known: Readied) -> None:
         # Before the first slice, so that a run cut short still names its store and laws.
+        store = known.store or environment.NO_STORE
         changes = environment.changes(record.environment, environment.describe())
+        changes += environment.store_changes(record.store, store)
         blocks = (*record.blocks, replace(known.facts, changes=tuple(changes)))
-        noted = replace(record, blocks=blocks, store=known.store or record.store)
+        first = store if record.store == environment.NO_STORE else record.store
+        noted = replace(record, blocks=blocks, store=first)
         run_store.write_run(folder, noted)
 
     lost: LostWorker | None = None

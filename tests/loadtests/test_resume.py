@@ -18,7 +18,7 @@ import pytest
 
 from analysis.__main__ import main as analyse
 from loadtests import environment, run_store
-from loadtests.model import RunRecord
+from loadtests.model import RunRecord, StoreInfo
 from loadtests.resume import keep_whole_blocks, measured_s, next_block
 from tests.builders import a_block, a_run, a_slice, a_trial, an_experiment
 from tests.lab_builders import a_browser, an_outage
@@ -221,6 +221,14 @@ def on_another_python(folder: Path) -> None:
     change(folder, environment={**run_store.read_run(folder).environment, "python": "3.9.1"})
 
 
+def with_an_older_store(folder: Path) -> None:
+    change(folder, store=StoreInfo("valkey", "7.2", "libc", shared=False))
+
+
+def with_one_store_for_all(folder: Path) -> None:
+    change(folder, store=dataclasses.replace(run_store.read_run(folder).store, shared=True))
+
+
 def of_other_code(folder: Path) -> None:
     change(folder, source_digest="0" * 64)
 
@@ -233,6 +241,8 @@ def finished(folder: Path) -> None:
     ("spoil", "says"),
     [
         (on_another_python, f"python: {sys.version.split()[0]}, was 3.9.1"),
+        (with_an_older_store, "store: valkey "),
+        (with_one_store_for_all, "store: valkey "),
         (of_other_code, "the code of servers/ or loadtests/ is not what it was"),
         (finished, "status = 'finished'; allowed: a run that was interrupted or killed"),
     ],
