@@ -28,6 +28,11 @@ def main() -> int:
     except ConfigurationError as error:
         print(error, file=sys.stderr)
         return EXIT_CONFIGURATION
+    except OSError as error:
+        if not runner.is_full_disk(error):
+            raise
+        print(f"{error.strerror}: nothing was measured; make room and try again", file=sys.stderr)
+        return EXIT_FAILURE
 
 
 def _run(arguments: argparse.Namespace, console: Console) -> int:
@@ -51,7 +56,10 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _said(outcome: runner.Outcome) -> int:
-    for finding in outcome.run.findings:
+    """The verdict first, then what makes it so."""
+    if outcome.run.status == "finished":
+        print(f"{'VALID' if outcome.is_valid else 'INVALID'}: {outcome.folder}")
+    for finding in sorted(outcome.run.findings, key=lambda each: each.severity != "invalid"):
         where = "/".join(part for part in (finding.phase, finding.arm) if part)
         print(f"{finding.severity}: {finding.name} {where}: {finding.message} → {finding.advice}")
     ending, asked = outcome.run.length, outcome.run.experiment.precision

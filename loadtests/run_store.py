@@ -95,12 +95,12 @@ def room_to_end(folder: Path) -> Iterator[Callable[[], None]]:
     """Disk space kept back while a run measures; what this yields gives it up, so that a run whose
     disk is full can still write how it ended."""
     reserve = folder / ".reserve"
-    reserve.write_bytes(bytes(RESERVED_BYTES))
 
     def give_up() -> None:
         reserve.unlink(missing_ok=True)
 
     try:
+        reserve.write_bytes(bytes(RESERVED_BYTES))
         yield give_up
     finally:
         give_up()

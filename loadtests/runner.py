@@ -108,8 +108,12 @@ def _measure(plan: BlockPlan, folder: Path, record: RunRecord, progress: Progres
             return _close(folder, run_store.read_run(folder), "interrupted", why)
 
 
+def is_full_disk(error: Exception) -> bool:
+    return isinstance(error, OSError) and error.errno in _FULL
+
+
 def _why(error: Exception, folder: Path) -> str:
-    if isinstance(error, OSError) and error.errno in _FULL:
+    if isinstance(error, OSError) and is_full_disk(error):
         return f"{error.strerror}: what was measured until then stands in {folder}"
     return str(error)
 

@@ -62,6 +62,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, str, tuple[Find
         ("pool_exhausted", "latency-120000"),
         ("unsent_requests", "latency-120000"),
         ("dispatch_lag", "latency-120000"),
+        ("offered_rate_missed", "latency-120000"),
     ],
 )
 def test_it_is_found(told: tuple[int, str, tuple[Finding, ...]], name: str, phase: str) -> None:
@@ -75,7 +76,13 @@ def test_the_run_is_invalid_and_says_so(told: tuple[int, str, tuple[Finding, ...
     status, output, findings = told
     assert status == 3
     assert any(each.severity == "invalid" for each in findings)
-    assert "finished: " in output
+    _progress, verdict, said = output.partition("INVALID: ")
+    assert verdict
+    *found, ending = said.splitlines()[1:]
+    severities = [line.partition(":")[0] for line in found]
+    assert severities == sorted(severities)
+    assert {"invalid", "warning"} <= set(severities)
+    assert ending.startswith("finished: ")
 
 
 def test_its_books_hold_all_the_same(told: tuple[int, str, tuple[Finding, ...]]) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 from rich.console import Console
 
 from loadtests import block, experiment, generator, run_store, runner, target, verify
+from loadtests.__main__ import EXIT_FAILURE, main
 from loadtests.messages import ReplicaAddress
 from loadtests.model import RunRecord
 from loadtests.progress import make_progress
@@ -204,6 +206,26 @@ def test_a_disk_that_fills_up_ends_the_run_in_one_line_and_keeps_what_was_writte
     assert run_store.read_run(outcome.folder).status == "interrupted"
     assert len((outcome.folder / "kept.jsonl").read_text().splitlines()) == ROUNDS
     assert not list(outcome.folder.glob(".*"))
+
+
+def test_a_disk_without_room_to_begin_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write = Path.write_bytes
+
+    def write_a_part(path: Path, data: bytes) -> int:
+        write(path, data[:100])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", write_a_part)
+    (tmp_path / "small.toml").write_text(EXPERIMENT.format(strategy="none", blocks=1, generators=1))
+    command = ["loadtests", "run", str(tmp_path / "small.toml"), "--results", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", command)
+    assert main() == EXIT_FAILURE
+    assert capsys.readouterr().err == (
+        "No space left on device: nothing was measured; make room and try again\n"
+    )
+    assert not list(tmp_path.glob("small-*/.*"))
 
 
 def test_the_end_of_a_run_is_written_into_room_kept_back_for_it(
