@@ -63,8 +63,9 @@ def fitting(results: Path, environment: Environment) -> tuple[CalibrationNote | 
         return None, f"{path} was measured elsewhere ({said}); run `make calibrate` again"
     note = calibration.note()
     if not calibration.passed:
-        judged = note.passed + note.failed
-        return note, f"{path}: {note.failed} of {judged} checks failed; see `make calibrate`"
+        judged = note.passed + note.failed + note.undecided
+        missed = f"{note.failed} of {judged} checks failed, {note.undecided} stayed undecided"
+        return note, f"{path}: {missed}; see `make calibrate`"
     return note, None
 
 

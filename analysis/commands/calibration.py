@@ -16,6 +16,7 @@ from loadtests.model import Calibration, ConfigurationError, StallPicture
 if TYPE_CHECKING:
     from analysis.commands import Commands
 
+_OUTCOMES = {"fail": "failed", "undecided": "undecided"}
 _SUFFIXES = (".svg", ".png")
 
 
@@ -48,10 +49,10 @@ def run(options: argparse.Namespace) -> Told:
 def _said(calibration: Calibration) -> Iterator[str]:
     yield from note_sentences(calibration.note())
     for check in calibration.checks:
-        if check.outcome == "fail":
+        if check.outcome in {"fail", "undecided"}:
             because = f" ({check.reason})" if check.reason else ""
             yield (
-                f"  failed: {check.about}, {check.quantity}: {check.measured}, "
+                f"  {_OUTCOMES[check.outcome]}: {check.about}, {check.quantity}: {check.measured}, "
                 f"truly {check.truth} {check.unit}, goal {check.goal}{because}"
             )
 

@@ -29,7 +29,9 @@ def _said(note: CalibrationNote) -> Iterator[str]:
     asides = {"undecided": note.undecided, "left out": note.left_out}
     aside = "".join(f", {count} {what}" for what, count in asides.items() if count)
     outcome = f"{note.passed} of {judged} checks passed{aside}"
-    warning = " Calibrate again before trusting a percentile." if note.failed else ""
+    warning = (
+        " Calibrate again before trusting a percentile." if note.failed or note.undecided else ""
+    )
     worst = "; ".join(map(_worst, note.worst))
     farthest = f" Farthest off: {worst}." if worst else ""
     yield f"The harness measured against a known answer ({day}): {outcome}.{farthest}{warning}"

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from loadtests.calibration.scripted import Nanoseconds
 from loadtests.calibration.truth import Expected, quantile_ns
 from loadtests.checks import merged
+from loadtests.checks.phases import CALIBRATED_BUSY
 from loadtests.histogram import Histogram
 from loadtests.model import CalibrationCheck, SliceRecord
 
 # Beyond it requests queue for a core, and the two clocks no longer mean the same moment.
-LOAD_LIMIT = 0.60
+LOAD_LIMIT = CALIBRATED_BUSY
 # The way over the loopback device and a waking, which the client rightly sees.
 ALLOWED_NS = 300_000.0
 ALLOWED_SHARE = 0.03

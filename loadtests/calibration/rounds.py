@@ -24,13 +24,16 @@ def over_rounds(checks: Iterable[CalibrationCheck]) -> Iterator[CalibrationCheck
 
 def _over_rounds(rounds: Sequence[CalibrationCheck]) -> CalibrationCheck:
     judged = [check for check in rounds if check.outcome != "left out"]
+    if judged and 2 * len(judged) <= len(rounds):
+        return _left_out(rounds, len(judged))
     failed = [check for check in judged if check.outcome == "fail"]
     by_error = sorted(judged, key=_error)
     if not judged or not failed:
-        return by_error[(len(by_error) - 1) // 2] if judged else rounds[0]
+        return by_error[len(by_error) // 2] if judged else rounds[0]
     if failed[0].unit != "ms" or any(check.measured is None for check in failed):
         return failed[0]
-    median = by_error[(len(by_error) - 1) // 2]
+    # Of an even number the worse of the two in the middle.
+    median = by_error[len(by_error) // 2]
     within = len(judged) - len(failed)
     if median.outcome == "pass" or within == 0:
         return median
@@ -38,6 +41,13 @@ def _over_rounds(rounds: Sequence[CalibrationCheck]) -> CalibrationCheck:
     return replace(
         median, outcome="undecided", reason="; ".join(filter(None, (reason, median.reason)))
     )
+
+
+def _left_out(rounds: Sequence[CalibrationCheck], judged: int) -> CalibrationCheck:
+    """As the first that was, with how many were not: so few rounds have no median."""
+    first = next(check for check in rounds if check.outcome == "left out")
+    reason = f"judged in only {judged} of {len(rounds)} rounds"
+    return replace(first, reason="; ".join(filter(None, (reason, first.reason))))
 
 
 def _error(check: CalibrationCheck) -> float:

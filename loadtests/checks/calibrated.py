@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from loadtests.checks.rules import BEYOND_CALIBRATION, NEAR_GENERATOR_LIMIT
+from loadtests.checks.rules import BEYOND_CALIBRATION
 from loadtests.model import CalibrationNote, Finding, GeneratorLimits, Phase, SliceRecord
-
-# Closer to its own maximum than this, the generator and not the servers may have been the limit.
-NEAR_LIMIT_SHARE = 0.9
 
 
 def calibration_findings(
@@ -30,11 +27,6 @@ def calibration_findings(
     if phase.kind == "latency" and share_rps > limits.in_time_rps:
         detail = f"{share_rps:,.0f} req/s, {_seen(limits)}"
         yield BEYOND_CALIBRATION.found(arm, phase.name, detail)
-    if phase.kind == "capacity":
-        throughput_rps = _throughput_rps(slices) / generators
-        if throughput_rps >= NEAR_LIMIT_SHARE * limits.max_rps:
-            detail = f"{throughput_rps:,.0f} of {limits.max_rps:,.0f} req/s"
-            yield NEAR_GENERATOR_LIMIT.found(arm, phase.name, detail)
 
 
 def _seen(limits: GeneratorLimits) -> str:
@@ -45,7 +37,3 @@ def _seen(limits: GeneratorLimits) -> str:
             f"of {late.lag_p99_us / 1e3:.2f} ms and {late.offered_share:.1%} were sent"
         )
     return f"no more than {limits.in_time_rps:,.0f} were tried"
-
-
-def _throughput_rps(slices: Sequence[SliceRecord]) -> float:
-    return sum(s.completed for s in slices) / sum(s.drained_after_s for s in slices)

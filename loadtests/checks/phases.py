@@ -23,6 +23,7 @@ from loadtests.checks.rules import (
     ERRORS,
     GENERATOR_SATURATED,
     LATE_WORKER,
+    NEAR_GENERATOR_LIMIT,
     OFFERED_RATE_MISSED,
     POOL_EXHAUSTED,
     SATURATED,
@@ -33,6 +34,8 @@ from loadtests.model import Finding, Phase, Placement, SliceRecord
 
 # Beyond this the generator queues requests itself and its own wait shows in every latency.
 GENERATOR_BUSY_LIMIT = 0.85
+# Above this the harness is not measured against a known answer.
+CALIBRATED_BUSY = 0.60
 # Below this something else than the servers was the limit, so it was no capacity.
 CAPACITY_BUSY_MINIMUM = 0.90
 # As much as counts as capacity: beyond it a queue grows with the length of the slice.
@@ -132,9 +135,11 @@ def _pace_findings(phase: Phase, arm: str, slices: Sequence[SliceRecord]) -> lis
 
 def _generator_findings(phase: Phase, arm: str, slices: Sequence[SliceRecord]) -> list[Finding]:
     busy = generator_busy(slices)
-    if busy < GENERATOR_BUSY_LIMIT:
-        return []
-    return [GENERATOR_SATURATED.found(arm, phase.name, f"{busy:.0%} of a core")]
+    if busy >= GENERATOR_BUSY_LIMIT:
+        return [GENERATOR_SATURATED.found(arm, phase.name, f"{busy:.0%} of a core")]
+    if busy >= CALIBRATED_BUSY and phase.kind in {"capacity", "latency"}:
+        return [NEAR_GENERATOR_LIMIT.found(arm, phase.name, f"{busy:.0%} of a core")]
+    return []
 
 
 def _capacity_findings(

@@ -96,8 +96,8 @@ BEYOND_CALIBRATION = Rule(
 NEAR_GENERATOR_LIMIT = Rule(
     "near_generator_limit",
     "warning",
-    "throughput came within 10% of the generator's own maximum, so it may be what was measured",
-    "lower `max_server_cpus` or the arm's `replicas`, so that the servers are the limit",
+    "the generator's core was busier than the 60% up to which its percentiles are calibrated",
+    "lower the rate or `max_server_cpus`, or give it more cores (`generators`)",
 )
 SHARED_STORE = Rule(
     "shared_store",

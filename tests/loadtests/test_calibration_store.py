@@ -65,7 +65,11 @@ def test_a_failed_one_counts_and_is_told(tmp_path: Path) -> None:
     found, remark = fitting(stored(tmp_path, failed), HERE)
     assert found == failed.note()
     assert remark is not None
-    assert "1 of 2 checks failed" in remark
+    assert "1 of 2 checks failed, 0 stayed undecided" in remark
+    open_one = dataclasses.replace(MADE_HERE, checks=(a_check(), a_check(outcome="undecided")))
+    _found, remark = fitting(stored(tmp_path, open_one), HERE)
+    assert remark is not None
+    assert "0 of 2 checks failed, 1 stayed undecided" in remark
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"calibration": 3}'])

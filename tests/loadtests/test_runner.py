@@ -76,7 +76,6 @@ def test_a_run_takes_its_machines_calibration_along_and_is_warned_by_it(
     assert run.calibration == CALIBRATED.note()
     warned = {(f.name, f.phase) for f in run.findings if f.severity == "warning" and f.arm}
     assert ("beyond_calibration", "latency-200") in warned
-    assert ("near_generator_limit", "capacity") in warned
     assert "make calibrate`" not in output.partition("block 1")[0]
 
 

@@ -74,7 +74,11 @@ def test_nothing_is_said_of_no_slices() -> None:
 @pytest.mark.parametrize(
     ("phase", "record", "expected"),
     [
-        (CAPACITY, a_busy(cpu_s=spent(0.80, 0.15, 0.849)), []),
+        (CAPACITY, a_busy(cpu_s=spent(0.80, 0.15, 0.599)), []),
+        (CAPACITY, a_busy(cpu_s=spent(0.80, 0.15, 0.600)), ["near_generator_limit"]),
+        (CAPACITY, a_busy(cpu_s=spent(0.80, 0.15, 0.849)), ["near_generator_limit"]),
+        (LATENCY, a_paced(cpu_s=spent(0.40, 0.08, 0.600)), ["near_generator_limit"]),
+        (LOGIN, a_busy(phase="login", cpu_s=spent(0.80, 0.15, 0.849)), []),
         (CAPACITY, a_busy(cpu_s=spent(0.80, 0.15, 0.850)), ["generator_saturated"]),
         (LATENCY, a_paced(cpu_s=spent(0.40, 0.08, 0.850)), ["generator_saturated"]),
         (CAPACITY, a_busy(cpu_s=spent(0.80, 0.10)), []),
