@@ -15,7 +15,7 @@ from loadtests.saturation import slope
 CONFIDENCE = 0.99
 # Less is below what comparisons tell apart, and interleaving spreads it over all arms.
 CHANGE_LIMIT = math.log(1.05)
-ROUNDS_FOR_A_TREND = 3
+ROUNDS_FOR_A_TREND = 2
 BLOCKS_FOR_A_TREND = 3
 
 

@@ -48,7 +48,11 @@ def test_noise_is_no_trend() -> None:
     assert trend_findings(PHASE, "none", slices(0.08, noise=0.3)) == []
 
 
-@pytest.mark.parametrize(("blocks", "rounds"), [(2, 6), (5, 2)])
+def test_two_rounds_are_a_change_a_block() -> None:
+    assert [each.name for each in trend_findings(PHASE, "none", slices(0.5, 5, 2))] == ["trend"]
+
+
+@pytest.mark.parametrize(("blocks", "rounds"), [(2, 6), (5, 1)])
 def test_too_little_says_nothing(blocks: int, rounds: int) -> None:
     assert trend_findings(PHASE, "none", slices(0.5, blocks, rounds)) == []
 
