@@ -27,6 +27,8 @@ from loadtests.trial_plans import TrialPlan, refusals_to_stop
 NEW_ROLE = "moved"
 EXPIRY_MARGIN_S = 0.5
 LATE_PROBES = 3
+# When a replica that refused at once, as its law says, is looked at again.
+LATER_S = 1.0
 _NS_PER_S = 1_000_000_000
 
 
@@ -118,12 +120,13 @@ class Trial:
         return self.revoke
 
     def look_again(self) -> None:
-        """A few more probes when the law's bound has passed, where the trial ended before."""
+        """A few more probes when the law's bound has passed, where the trial ended before; of a law
+        that ends a login at once, a while later."""
         bound_s, revoke = self._plan.target.law_bound_s, self.revoke
-        if not bound_s or revoke is None or revoke.outcome != "ok":
+        if bound_s is None or revoke is None or revoke.outcome != "ok":
             return
         spacing_ns = int(self._plan.probe_every_s * _NS_PER_S)
-        due_ns = revoke.acked_ns + int(bound_s * _NS_PER_S) + spacing_ns
+        due_ns = revoke.acked_ns + int((bound_s or LATER_S) * _NS_PER_S) + spacing_ns
         if due_ns + LATE_PROBES * spacing_ns > self._give_up_ns:
             return
         early = [

@@ -65,7 +65,7 @@ class ArmLags:
             role=None if role is None else LagBand.of(role.lines),
             main=key,
             bound_s=bound_s,
-            spacing=max((g.spacing for g in groups), key=lambda spacing: spacing.asked_s),
+            spacing=_shown_spacing(groups, key),
         )
 
     @property
@@ -84,6 +84,14 @@ class ArmLags:
     def longest_s(self) -> float | None:
         known = [b.longest_s for b in (*self.bands.values(), self.role) if b is not None]
         return max((lag for lag in known if lag is not None), default=None)
+
+
+def _shown_spacing(groups: Sequence[LagGroup], main: str) -> Spacing:
+    """Of revokes under the usual load, as the curve in front; else the widest asked for."""
+    ranked = sorted(
+        groups, key=lambda g: (g.phase.name == main, g.change == "revoke", g.spacing.asked_s)
+    )
+    return ranked[-1].spacing
 
 
 def draw_panel(axes: Axes, arm: ArmLags, look: ArmStyle, left_s: float, right_s: float) -> None:

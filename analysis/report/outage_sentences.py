@@ -126,12 +126,13 @@ def _seen(what: str, count: Callable[[Pair], int], pairs: Sequence[Pair]) -> str
 
 
 def _let_in(pairs: Sequence[Pair]) -> Iterator[str]:
-    """What serving on without the store costs: revokes that are not heard of. These false accepts
-    break no law, as the laws of those who do it promise no more."""
+    """What revokes that are not heard of at once cost, whatever the fault. These false accepts
+    break no law, as the laws promise no more. Not of those whom no store tells anything: they let
+    everybody in until a token expires, with a fault or without."""
     arms: dict[str, list[Pair]] = {}
-    served_on = (p for p in pairs if p.policy == "serves" and p.fault.group != "replica")
-    for pair in served_on:
-        if pair.total(lambda trial: trial.accepted_after_ack):
+    asking = {p.arm for p in pairs if p.policy != "unaffected" and p.fault.group != "replica"}
+    for pair in pairs:
+        if pair.arm in asking and pair.total(lambda trial: trial.accepted_after_ack):
             arms.setdefault(pair.arm, []).append(pair)
     said = [
         f"{arm} {sum(p.total(lambda t: t.accepted_after_ack) for p in theirs):,} requests, "
@@ -139,7 +140,7 @@ def _let_in(pairs: Sequence[Pair]) -> Iterator[str]:
         for arm, theirs in arms.items()
     ]
     if said:
-        yield f"False accepts that the law allows, by those who served on: {'; '.join(said)}."
+        yield f"False accepts that the law allows, by those whom a store tells: {'; '.join(said)}."
 
 
 def _latest_s(pairs: Sequence[Pair]) -> float:

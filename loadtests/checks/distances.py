@@ -16,6 +16,8 @@ PROXY_LATE_LIMIT_S = 0.001
 # Waiting takes no CPU. What servers do once more for each wait (a turn of their event loop) is
 # below this; what is above it is no longer distance alone.
 COST_LIMIT = math.log(1.1)
+# That of the intervals in the report beside it.
+COST_CONFIDENCE = 0.95
 # The further the store, the more look-ups share a round trip: their cost falls by design.
 COALESCING = frozenset({"session_redis_batched"})
 
@@ -52,7 +54,7 @@ def _moves(
     for nearest, further in _pairs([phase for phase in phases if phase.kind == "latency"]):
         near, far = (_costs_s(by_phase.get(phase.name, ())) for phase in (nearest, further))
         changes = [math.log(far[block] / near[block]) for block in near if block in far]
-        percent = percent_beyond(changes, COST_LIMIT)
+        percent = percent_beyond(changes, COST_LIMIT, COST_CONFIDENCE)
         if percent is not None:
             moves.append(f"{percent} in {further.name}, against {nearest.name}")
     return [COST_MOVES.found(arm, None, "; ".join(moves))] if moves else []

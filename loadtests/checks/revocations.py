@@ -4,11 +4,13 @@ little or nothing. Pure."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from statistics import fmean
 
 from loadtests.checks.measures import merged_outcomes
 from loadtests.checks.rules import (
     FALSE_REJECT,
     LAW_BROKEN,
+    LOAD_MISSED,
     PROMISE_BEYOND_LAW,
     REACCEPTANCE,
     SPARSE_PROBES,
@@ -19,6 +21,8 @@ from loadtests.model import Finding, LawRecord, Phase, RevocationRecord, SliceRe
 REJECTED = "401"
 # A p99 of the gaps beyond twice the spacing is the same as so many of them being wide.
 WIDE_GAPS_LIMIT = 0.01
+# Points of the capacity: between 30% and 80%, the loads that are told apart, lie five times that.
+LOAD_TOLERANCE = 0.1
 
 
 def revocation_findings(
@@ -43,6 +47,7 @@ def revocation_findings(
         *_reaccepted(phase, arm, trials),
         *_false_rejects(phase, arm, slices),
         *_sparse(phase, arm, trials),
+        *_load_missed(phase, arm, trials),
         *_lost(phase, arm, trials, slices, per_slice),
     ]
 
@@ -108,6 +113,15 @@ def _sparse(phase: Phase, arm: str, trials: Sequence[RevocationRecord]) -> Itera
     wide = sum(trial.wide_gaps for trial in trials)
     if wide > WIDE_GAPS_LIMIT * gaps:
         yield SPARSE_PROBES.found(arm, phase.name, f"{wide / gaps:.1%} of {gaps} gaps")
+
+
+def _load_missed(phase: Phase, arm: str, trials: Sequence[RevocationRecord]) -> Iterator[Finding]:
+    """Not where no load was asked for, or no capacity is known to measure it by."""
+    loads = [trial.load_fraction for trial in trials if trial.load_fraction and trial.load_asked]
+    asked = phase.trials.background_fraction if phase.trials is not None else 0.0
+    if loads and abs(fmean(loads) - asked) > LOAD_TOLERANCE:
+        detail = f"{fmean(loads):.0%} of the capacity, asked {asked:.0%}"
+        yield LOAD_MISSED.found(arm, phase.name, detail)
 
 
 def _lost(

@@ -165,6 +165,13 @@ SPARSE_PROBES = Rule(
     "more than 1% of the gaps between probes were over twice as long as asked",
     "read the lags as coarser than they look; lower the load, or raise `probe_every_s`",
 )
+LOAD_MISSED = Rule(
+    "load_missed",
+    "warning",
+    "trials ran at a load more than ten points off the one asked",
+    "read the lags as those of the load there was; `load_fraction` of each line says it. Where "
+    "probes alone are more than the load, raise `probe_every_s`",
+)
 TRIALS_LOST = Rule(
     "trials_lost",
     "warning",

@@ -29,12 +29,14 @@ def trend_findings(phase: Phase, arm: str, slices: Sequence[SliceRecord]) -> lis
     return [TREND.found(arm, phase.name, f"{percent} from first to last round")]
 
 
-def percent_beyond(changes: Sequence[float], limit: float) -> str | None:
+def percent_beyond(
+    changes: Sequence[float], limit: float, confidence: float = CONFIDENCE
+) -> str | None:
     """The mean of log ratios, one a block, as `+7%`; None where it is within ± `limit`, may be an
     accident, or comes from fewer blocks than tell."""
     if len(changes) < BLOCKS_FOR_A_TREND:
         return None
-    change = t_interval(changes, CONFIDENCE)
+    change = t_interval(changes, confidence)
     if abs(change.middle) <= max(limit, change.half_width):
         return None
     return f"{math.expm1(change.middle):+.0%}"

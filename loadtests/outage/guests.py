@@ -20,9 +20,10 @@ _POLL_S = 0.02
 
 class Guest(Visitor):
     """A visitor with one account, that tells which replica answered. `note` is told of each
-    GET /me, its times on the monotonic clock."""
+    GET /me, `note_login` of what it takes to log in again; times on the monotonic clock."""
 
     note: Callable[[Asked], None]
+    note_login: Callable[[Asked], None]
     logins: int
 
     def become(self, credential: Credential) -> None:
@@ -51,10 +52,10 @@ class Guest(Visitor):
         logins = self.logins
         outcome = super()._ask(line, endpoint, request, due_ns)
         client = line.client
-        if endpoint is ME and due_ns:
+        if due_ns:
             replica = self.lines.index(line)
             asked = Asked(replica, str(outcome), due_ns, client.sent_ns, client.done_ns, logins)
-            self.note(asked)
+            (self.note if endpoint is ME else self.note_login)(asked)
         return outcome
 
 

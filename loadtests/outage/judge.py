@@ -55,7 +55,7 @@ def outage_record(case: Case, sighted: Sighted) -> OutageRecord:
         bins=tuple(dict(outcomes) for outcomes in bins),
         first_error_s=min(failed_ns) / _NS_PER_S if failed_ns else None,
         worst_response_s=max(waits_ns, default=0) / _NS_PER_S,
-        hung=sighted.unanswered + _hung(case, sighted.asked),
+        hung=sighted.unanswered + _hung(case, sighted),
         recovered_s=None if recovered_ns is None else recovered_ns / _NS_PER_S,
         revokes_ok=found.ok,
         revokes_refused=found.refused,
@@ -104,9 +104,14 @@ def recovered_at_ns(bins: Sequence[Counter[str]], began_ns: int, mended_ns: int)
     return None
 
 
-def _hung(case: Case, asked: Sequence[Asked]) -> int:
+def _hung(case: Case, sighted: Sighted) -> int:
+    """Of every request that was sent: good users' and their logins, probes, and revokes."""
     limit_ns = TIMEOUTS_TO_HANG * case.deadline_s * _NS_PER_S
-    return sum(each.done_ns - each.sent_ns > limit_ns for each in asked)
+    probes = (probe for victim in sighted.victims for probe in victim.probes)
+    asked = (*sighted.asked, *sighted.logins, *probes)
+    took_ns = [each.done_ns - each.sent_ns for each in asked]
+    took_ns += [victim.acked_ns - victim.sent_ns for victim in sighted.victims]
+    return sum(each > limit_ns for each in took_ns)
 
 
 def _refusals(case: Case, asked: Sequence[Asked]) -> _Refusals:

@@ -52,14 +52,16 @@ def _failed_before(case: Case, asked: Sequence[Asked]) -> Iterator[str]:
 
 
 def _unserved(case: Case, asked: Sequence[Asked]) -> Iterator[str]:
-    """The moment in which a store is lost and back again is the law's, not the replica's."""
-    if case.fault.loses and case.fault.hits == "replica" and case.law.down != "serves":
-        return
+    """A store that is lost and back again before a replica is killed has a moment of its own, in
+    which those who ask it may refuse."""
+    asks = case.law.down in ("at_once", "within_law")
+    lost_first = case.fault.loses and case.fault.hits == "replica" and asks
     seen = Counter(
         each.outcome
         for each in asked
         if each.outcome == "503"
         and each.done_ns >= case.course.began_ns
+        and not (lost_first and each.sent_ns < case.course.struck_ns)
         and not _to_the_dead(case, each)
     )
     if seen:
@@ -67,8 +69,10 @@ def _unserved(case: Case, asked: Sequence[Asked]) -> Iterator[str]:
 
 
 def _served(case: Case, policy: OutagePolicy, asked: Sequence[Asked]) -> Iterator[str]:
-    """Connections that are only reset come back at once, so nothing is refused for certain."""
-    if policy not in ("at_once", "within_law") or case.fault.hits == "connections":
+    if policy not in ("at_once", "within_law"):
+        return
+    if case.fault.hits == "connections":
+        yield from _mostly_served(case, asked)
         return
     bound_s = case.law.bound_s or 0.0 if policy == "within_law" else 0.0
     allowed_ns = case.course.struck_ns + EDGE_NS + int(bound_s * _NS_PER_S)
@@ -79,6 +83,15 @@ def _served(case: Case, policy: OutagePolicy, asked: Sequence[Asked]) -> Iterato
     if late:
         last_s = (max(late) - case.course.struck_ns) / _NS_PER_S
         yield f"{len(late)} requests served with nobody to ask, the last after {last_s:.2f} s"
+
+
+def _mostly_served(case: Case, asked: Sequence[Asked]) -> Iterator[str]:
+    """Connections that are only reset come back at once, so few are refused, and none for sure."""
+    course = case.course
+    met = [each for each in asked if course.struck_ns <= each.sent_ns < course.mending_ns]
+    served = sum(each.outcome == "200" for each in met)
+    if 2 * served < len(met):
+        yield f"only {served} of {len(met)} served while connections were reset"
 
 
 def _never_back(case: Case, recovered_ns: int | None) -> Iterator[str]:

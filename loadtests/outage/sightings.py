@@ -12,7 +12,8 @@ from loadtests.model import RevokeOutcome
 
 
 class Asked(NamedTuple):
-    """One GET /me. `outcome`: a status, or how the exchange failed (see `ExchangeFailed`).
+    """One request of a good user, or a probe. `outcome`: a status, or how the exchange failed
+    (see `ExchangeFailed`).
 
     `logins`: how often the user had logged in again by then.
     """
@@ -45,9 +46,11 @@ class VictimSeen:
 
 @dataclass(frozen=True, slots=True)
 class Sighted:
-    """One arm's trial. `unanswered`: good users' requests without an outcome at its very end."""
+    """One arm's trial: every GET /me of good users, and what they needed to log in again.
+    `unanswered`: good users' requests without an outcome at its very end."""
 
     arm: str
     asked: tuple[Asked, ...]
     unanswered: int
     victims: tuple[VictimSeen, ...]
+    logins: tuple[Asked, ...] = ()

@@ -98,6 +98,7 @@ class Act:
         self._order = order
         self._watchdog = watchdog
         self._asked: list[Asked] = []
+        self._logins: list[Asked] = []
         self._ordeals: list[Ordeal] = []
         self._suffering: list[Greenlet[..., VictimSeen]] = []
         self._dispatcher = Dispatcher(new_alarm(), company.stage.hand_out)
@@ -110,6 +111,7 @@ class Act:
         for guest, credential in zip(guests, credentials, strict=True):
             guest.become(credential)
             guest.note = self._asked.append
+            guest.note_login = self._logins.append
             guest.warm_up()
         victims = plan_victims(self._plan, len(target.replicas), target.arm)
         first, count = self._plan.first_victim, len(victims)
@@ -135,8 +137,10 @@ class Act:
         self._dispatcher.all_out.wait()
         unanswered = self._company.stage.drain(timeout_s)
         victims = _together(self._suffering)
-        asked = tuple(_from(each, begin_ns) for each in self._asked)
-        return Sighted(self._company.target.arm, asked, unanswered, tuple(victims))
+        asked, logins = (
+            tuple(_from(each, begin_ns) for each in noted) for noted in (self._asked, self._logins)
+        )
+        return Sighted(self._company.target.arm, asked, unanswered, tuple(victims), logins)
 
 
 def _from(asked: Asked, begin_ns: int) -> Asked:

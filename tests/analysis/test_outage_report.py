@@ -59,7 +59,7 @@ def test_the_sentences_say_what_a_dead_store_does_to_whom(whole: Written) -> Non
     assert re.match(r"Slowest to recover: \w+, after 1\.\d s, from “killed and emptied”", slowest)
     assert held == "Every arm did what its law says of the fault, in all 540 trials."
     assert seen == "No false accepts against a law, no false rejects, no requests that hung."
-    assert let_in.startswith("False accepts that the law allows, by those who served on: ")
+    assert let_in.startswith("False accepts that the law allows, by those whom a store tells: ")
     assert re.search(r"jwt_denylist_pubsub [\d,]+ requests, up to \d\S* s after the revoke", let_in)
     assert "session_redis " not in let_in
     assert (

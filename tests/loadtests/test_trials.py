@@ -17,6 +17,7 @@ import pytest
 
 from loadtests.messages import ArmTarget, Order, ReplicaAddress
 from loadtests.model import PlannedSlice, RevocationRecord, Trials
+from loadtests.trial import LATER_S
 from loadtests.trial_plans import PATIENCE_S, Sizes
 from loadtests.trials import run_trials
 from tests.builders import a_phase, a_run, an_experiment
@@ -240,6 +241,17 @@ def test_a_replica_is_looked_at_again_when_its_law_has_passed() -> None:
         assert (line.spacing_p99_s or 0.0) < bound_s / 2
     for asked_s in accounts.asked_s.values():
         assert max(later - sooner for sooner, later in pairwise(asked_s)) > bound_s / 2
+
+
+def test_a_replica_that_refused_at_once_is_looked_at_again_a_while_later() -> None:
+    for line in run(Accounts(), [0.0], law_bound_s=0.0):
+        assert line.lag_high_s is not None
+        assert line.lag_high_s < LATER_S / 2
+        assert line.watched_s is not None
+        assert line.watched_s > LATER_S
+        assert line.reaccepted == 0
+    for line in run(Accounts(), [0.0], law_bound_s=0.0, forgets_after_s=0.9):
+        assert line.reaccepted >= 1
 
 
 def test_a_law_longer_than_its_victims_live_cannot_be_looked_at() -> None:

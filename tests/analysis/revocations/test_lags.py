@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis.charts.lag_panel import ROLE, ArmLags
 from analysis.revocations.exposure import Exposure
 from analysis.revocations.lags import LagGroup, lag_groups
 from analysis.revocations.loads import at_load, by_load, load_text, usual
@@ -36,6 +37,18 @@ def test_loads_and_roles_are_never_mixed() -> None:
     )
     assert list(groups) == [("revoke", "usual"), ("revoke", "busy"), ("role", "usual")]
     assert [group.replica.all_s for group in groups.values()] == [[0.003], [0.040], [0.5]]
+
+
+def test_the_spacing_shown_is_that_of_revokes_under_the_usual_load() -> None:
+    groups = groups_of(
+        a_line(0, 0.003, phase="idle", spacing_p99_s=0.002),
+        a_line(0, 0.003, phase="usual", how="role", spacing_p99_s=0.004),
+        a_line(0, 0.003, phase="usual", spacing_p99_s=0.003),
+        a_line(0, 0.003, phase="busy", spacing_p99_s=0.009),
+    )
+    lines = {phase.name: ROLE for phase in (IDLE, USUAL, BUSY)}
+    shown = ArmLags.of("an arm", list(groups.values()), lines, 1.0)
+    assert shown.spacing.typical_s == 0.003
 
 
 def test_quantiles_are_of_all_blocks_and_their_median_of_each() -> None:

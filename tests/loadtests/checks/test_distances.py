@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections.abc import Sequence
 
@@ -49,6 +50,16 @@ def test_a_cost_that_moves_by_more_than_10_percent_is_found(
     expected = ["cost_moves_with_distance"] if moves else []
     assert found("session_redis", slices(costs_us)) == expected
     assert found("jwt_hs256", slices(costs_us)) == expected
+
+
+def test_what_the_reports_interval_excludes_is_found() -> None:
+    """As five blocks of a near-cache once moved: 1.14, 95% interval 1.05 to 1.23."""
+    near, far = slices((100, 100, 100), noise=0.0), slices((100, 100, 100), noise=0.0)
+    moved = [
+        dataclasses.replace(each, cpu_s=CpuSeconds(0.1 * factor - 0.01, 0.01, 0.02), completed=1000)
+        for each, factor in zip(far[FAR], (1.15, 1.13, 1.26, 1.09, 1.07), strict=True)
+    ]
+    assert found("session_redis", near | {FAR: moved}) == ["cost_moves_with_distance"]
 
 
 def test_it_says_at_which_distance() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -146,6 +147,28 @@ def test_probes_are_sparse_where_more_than_a_hundredth_of_the_gaps_is_wide(
     trials = [a_trial(probes=200, wide_gaps=wide), a_trial(probes=200)]
     assert names(trials) == expected
     assert {each.severity for each in findings(trials)} <= {"warning"}
+
+
+@pytest.mark.parametrize(
+    ("loads", "asked", "expected"),
+    [
+        ([0.39, 0.40], 0.3, []),
+        ([0.41, 0.41], 0.3, ["load_missed"]),
+        ([0.30, 0.59], 0.3, ["load_missed"]),
+        ([0.19, 0.19], 0.3, ["load_missed"]),
+        # Nothing but probes was asked for; or there is no capacity to measure by.
+        ([0.31, 0.31], 0.0, []),
+        ([0.0, 0.0], 0.3, []),
+    ],
+)
+def test_trials_at_another_load_than_asked_are_told(
+    loads: list[float], asked: float, expected: list[str]
+) -> None:
+    assert REVOCATION.trials is not None
+    phase = replace(REVOCATION, trials=replace(REVOCATION.trials, background_fraction=asked))
+    trials = [a_trial(load_fraction=load, load_asked=asked) for load in loads]
+    found = revocation_findings(phase, "none", trials, [], None, per_slice=1)
+    assert [each.name for each in found if each.name == "load_missed"] == expected
 
 
 def test_no_trials_say_nothing() -> None:

@@ -37,7 +37,9 @@ def watchdog() -> Iterator[Watchdog]:
     watching.close()
 
 
-def a_guest(both: list[Replica], watchdog: Watchdog, noted: list[Asked]) -> Guest:
+def a_guest(
+    both: list[Replica], watchdog: Watchdog, noted: list[Asked], logins: list[Asked]
+) -> Guest:
     target = ArmTarget(
         "session_redis",
         "bearer",
@@ -48,7 +50,7 @@ def a_guest(both: list[Replica], watchdog: Watchdog, noted: list[Asked]) -> Gues
         target, (), number=0, seed=1, password=PASSWORD, population=10, watchdog=watchdog,
         record=ignore,
     )  # fmt: skip
-    guest.note = noted.append
+    guest.note, guest.note_login = noted.append, logins.append
     (minted,) = both[0].mint(first_user=3)
     guest.become(Credential(minted.user_id, minted.credential, ""))
     return guest
@@ -61,7 +63,7 @@ def browse(guest: Guest, times: int) -> None:
 
 def test_replicas_are_taken_in_turn_and_named(both: list[Replica], watchdog: Watchdog) -> None:
     noted: list[Asked] = []
-    guest = a_guest(both, watchdog, noted)
+    guest = a_guest(both, watchdog, noted, [])
     guest.warm_up()
     assert noted == []
     browse(guest, 4)
@@ -74,7 +76,8 @@ def test_who_is_logged_out_logs_in_again_as_themselves(
     both: list[Replica], watchdog: Watchdog, store: RunningStore
 ) -> None:
     noted: list[Asked] = []
-    guest = a_guest(both, watchdog, noted)
+    logins: list[Asked] = []
+    guest = a_guest(both, watchdog, noted, logins)
     browse(guest, 2)
     with redis.Redis.from_url(store.url) as client:
         client.flushall()
@@ -83,13 +86,16 @@ def test_who_is_logged_out_logs_in_again_as_themselves(
         ("200", 0), ("200", 0), ("401", 0), ("200", 1), ("200", 1),
     ]  # fmt: skip
     assert guest.account().user_id == "user-000003"
+    (login,) = logins
+    assert login.outcome == "200"
+    assert noted[2].done_ns <= login.sent_ns < login.done_ns <= noted[3].sent_ns
 
 
 def test_who_cannot_be_warmed_up_is_said(
     both: list[Replica], watchdog: Watchdog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("loadtests.outage.guests._KNOWN_WITHIN_S", 0.05)
-    guest = a_guest(both, watchdog, [])
+    guest = a_guest(both, watchdog, [], [])
     guest.become(Credential("user-000003", "x" * 44, ""))
     with pytest.raises(ExchangeFailed, match="session_redis: warming up ended in 401"):
         guest.warm_up()

@@ -84,6 +84,14 @@ def test_eight_time_outs_of_the_store_are_too_long(took_s: float, hung: int) -> 
     assert line.hung == hung
 
 
+@pytest.mark.parametrize(("took_s", "hung"), [(0.79, 0), (0.81, 3)])
+def test_logins_probes_and_revokes_hang_too(took_s: float, hung: int) -> None:
+    slow = asked(2.0, "503", took_s=took_s)
+    victim = a_victim(2.0, slow, sent_ns=round((2.0 - took_s) * S))
+    sighted = Sighted("session_redis", tuple(REFUSED), 0, (victim,), logins=(slow,))
+    assert outage_record(a_case(), sighted).hung == hung
+
+
 def test_what_had_no_outcome_at_the_end_hung() -> None:
     assert judged(REFUSED, unanswered=3).hung == 3
 

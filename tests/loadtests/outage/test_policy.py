@@ -65,6 +65,13 @@ def test_connections_that_come_back_at_once_refuse_nothing_for_certain() -> None
     assert breaches(a_case("reset_storm", BLIND), mixed) != []
 
 
+def test_connections_that_are_only_reset_leave_most_requests_served() -> None:
+    for law in (SESSIONS, CACHED):
+        (said,) = breaches(a_case("reset_storm", law), REFUSED)
+        assert said.startswith("only 0 of 3")
+        assert said.endswith(" served while connections were reset")
+
+
 def test_a_killed_replica_answers_nothing_and_the_other_everything() -> None:
     case = a_case("replica_killed", SESSIONS, killed_replica=1)
     dead = [asked(2.0, "refused", replica=1), asked(1.0, "reset", replica=1)]
@@ -78,10 +85,15 @@ def test_a_killed_replica_answers_nothing_and_the_other_everything() -> None:
 
 
 def test_a_lost_store_is_the_laws_affair_though_a_replica_is_killed() -> None:
-    case = a_case("replica_killed_after_loss", SESSIONS, killed_replica=1)
+    lost_first = {"killed_replica": 1, "struck_ns": 2 * S}
+    case = a_case("replica_killed_after_loss", SESSIONS, **lost_first)
     assert breaches(case, [*SERVED, asked(1.1, "503")]) == []
-    blind = a_case("replica_killed_after_loss", BLIND, killed_replica=1)
-    assert breaches(blind, [*SERVED, asked(1.1, "503")]) != []
+    # Once the replica is killed the store is long back.
+    (said,) = breaches(case, [*SERVED, asked(2.1, "503")])
+    assert said == "not served all the while: 503 × 1"
+    for law in (BLIND, PLAIN):
+        other = a_case("replica_killed_after_loss", law, **lost_first)
+        assert breaches(other, [*SERVED, asked(1.1, "503")]) != []
 
 
 def test_who_never_recovers_is_said_unless_there_was_no_time() -> None:
