@@ -17,9 +17,9 @@ MOST_FAULTS = 6
 _LEGEND = (
     "The worst of the trials. “At once”: within a bin of the chart. “Back within”: from the mend "
     "until at least 99.9% succeed for a second. “Logs out”: good users were answered 401 as the "
-    "law announces, and had to log in again, each at the next request. “All served, ≤”: the "
-    "longest response time. “Failed before”: while nothing was broken yet. “Ended too soon”: too "
-    "soon after the mend to see it.",
+    "law announces, and had to log in again, each at the next request: they are back when all of "
+    "them have asked once. “All served, ≤”: the longest response time. “Failed before”: while "
+    "nothing was broken yet. “Ended too soon”: too soon after the mend to see it.",
 )
 FULL_TABLES = (
     "Medians over trials, in brackets their range. “Let in after” counts false accepts: requests "

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 
 from loadtests.cpu_clock import machine_cpu
 from loadtests.model import Outage
@@ -21,10 +23,24 @@ LOST_BEFORE_KILL_S = 1.0
 # What to do over and over again while the fault stands.
 KeepUp = Callable[[], None]
 Mended = dict[str, int]
-Action = Callable[[House, Mended, int], AbstractContextManager[KeepUp]]
+Action = Callable[[House, Mended, "Killing"], AbstractContextManager[KeepUp]]
 
 
-def run_fault(house: House, outage: Outage, begin_ns: int, killed_replica: int) -> Course:
+@dataclass(frozen=True, slots=True)
+class Killing:
+    """Which replica of every arm a fault kills, and in which order the arms get theirs back: two
+    start at a time, so the last waits longest."""
+
+    replica: int
+    arms: tuple[str, ...]
+
+    @classmethod
+    def drawn(cls, dice: random.Random, replicas: int, arms: Iterable[str]) -> Killing:
+        names = list(arms)
+        return cls(dice.randrange(replicas), tuple(dice.sample(names, len(names))))
+
+
+def run_fault(house: House, outage: Outage, begin_ns: int, killing: Killing) -> Course:
     """Returns when all is mended, or at the planned end of the fault, whichever is later.
 
     Whatever ends it early, what was broken on the way is mended.
@@ -33,7 +49,7 @@ def run_fault(house: House, outage: Outage, begin_ns: int, killed_replica: int) 
     _sleep_until(begin_ns + int(outage.before_s * _NS_PER_S))
     until_ns = begin_ns + int((outage.before_s + outage.fault_s) * _NS_PER_S)
     began_ns = time.monotonic_ns()
-    with ACTIONS[outage.fault](house, mended, killed_replica) as keep_up:
+    with ACTIONS[outage.fault](house, mended, killing) as keep_up:
         struck_ns = time.monotonic_ns()
         # From here on is counted what the way to the store adds.
         house.proxy.added_delay()
@@ -48,7 +64,7 @@ def run_fault(house: House, outage: Outage, begin_ns: int, killed_replica: int) 
         struck_ns=struck_ns - begin_ns,
         mending_ns=mending_ns - begin_ns,
         mended_ns={arm: at_ns - begin_ns for arm, at_ns in mended.items()},
-        killed_replica=killed_replica if FAULTS[outage.fault].hits == "replica" else None,
+        killed_replica=killing.replica if FAULTS[outage.fault].hits == "replica" else None,
         added_delay_p50_s=added.p50_s,
         added_delay_p99_s=added.p99_s,
     )
@@ -68,7 +84,7 @@ class BusyWatch:
 
 
 @contextmanager
-def _killed(house: House, _mended: Mended, _replica: int) -> Iterator[KeepUp]:
+def _killed(house: House, _mended: Mended, _killing: Killing) -> Iterator[KeepUp]:
     house.kill_store()
     try:
         yield _wait
@@ -77,7 +93,7 @@ def _killed(house: House, _mended: Mended, _replica: int) -> Iterator[KeepUp]:
 
 
 @contextmanager
-def _frozen(house: House, _mended: Mended, _replica: int) -> Iterator[KeepUp]:
+def _frozen(house: House, _mended: Mended, _killing: Killing) -> Iterator[KeepUp]:
     house.signal_store(signal.SIGSTOP)
     try:
         yield _wait
@@ -87,7 +103,7 @@ def _frozen(house: House, _mended: Mended, _replica: int) -> Iterator[KeepUp]:
 
 def _slow(fault: str) -> Action:
     @contextmanager
-    def slow(house: House, _mended: Mended, _replica: int) -> Iterator[KeepUp]:
+    def slow(house: House, _mended: Mended, _killing: Killing) -> Iterator[KeepUp]:
         house.proxy.set_delay(FAULTS[fault].added_delay_s)
         try:
             yield _wait
@@ -98,14 +114,14 @@ def _slow(fault: str) -> Action:
 
 
 @contextmanager
-def _reset_storm(house: House, _mended: Mended, _replica: int) -> Iterator[KeepUp]:
+def _reset_storm(house: House, _mended: Mended, _killing: Killing) -> Iterator[KeepUp]:
     house.proxy.reset()
     yield house.proxy.reset
 
 
 def _swallowed(*words: bytes) -> Action:
     @contextmanager
-    def swallowed(house: House, _mended: Mended, _replica: int) -> Iterator[KeepUp]:
+    def swallowed(house: House, _mended: Mended, _killing: Killing) -> Iterator[KeepUp]:
         house.proxy.swallow(*(words or (None,)))
         try:
             yield _wait
@@ -116,10 +132,10 @@ def _swallowed(*words: bytes) -> Action:
 
 
 @contextmanager
-def _replica_killed(house: House, mended: Mended, replica: int) -> Iterator[KeepUp]:
+def _replica_killed(house: House, mended: Mended, killing: Killing) -> Iterator[KeepUp]:
     """Restarts at once; an arm is mended when its own is back."""
-    house.kill_replicas(replica)
-    back = house.restart_replicas(replica)
+    house.kill_replicas(killing.replica)
+    back = house.restart_replicas(killing.replica, killing.arms)
 
     def bring_back() -> None:
         for arm in back:
@@ -129,11 +145,11 @@ def _replica_killed(house: House, mended: Mended, replica: int) -> Iterator[Keep
 
 
 @contextmanager
-def _replica_killed_after_loss(house: House, mended: Mended, replica: int) -> Iterator[KeepUp]:
+def _replica_killed_after_loss(house: House, mended: Mended, killing: Killing) -> Iterator[KeepUp]:
     house.kill_store()
     house.restart_store()
     time.sleep(LOST_BEFORE_KILL_S)
-    with _replica_killed(house, mended, replica) as bring_back:
+    with _replica_killed(house, mended, killing) as bring_back:
         yield bring_back
 
 

@@ -22,7 +22,7 @@ from loadtests.block import (
 from loadtests.generator import Generator, start_generator
 from loadtests.messages import ArmTarget, Message, Order
 from loadtests.model import ArmFacts, BlockFacts, LawRecord, PlannedSlice
-from loadtests.outage.actions import BusyWatch, run_fault
+from loadtests.outage.actions import BusyWatch, Killing, run_fault
 from loadtests.outage.course import Case, Course
 from loadtests.outage.cues import Cue, TrialPlan, cue_line
 from loadtests.outage.faults import FAULTS
@@ -143,7 +143,8 @@ class _Trial:
         dice = random.Random(self._slices[0].seed)  # noqa: S311
         replicas = min(arm.replicas for arm in self._plan.experiment.arms)
         busy = BusyWatch()
-        course = run_fault(self._house, self._outage, begin_ns, dice.randrange(replicas))
+        killing = Killing.drawn(dice, replicas, self._house.replicas)
+        course = run_fault(self._house, self._outage, begin_ns, killing)
         for seen in range(len(self._slices)):
             sighted = _next_sighted(said)
             if not seen:

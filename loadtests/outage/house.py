@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from urllib.parse import urlsplit
 
@@ -84,11 +84,13 @@ class House:
         for replicas in self.replicas.values():
             replicas[number].process.wait()
 
-    def restart_replicas(self, number: int) -> Iterator[str]:
-        """The arm's name as soon as its killed replica listens again, two at a time."""
+    def restart_replicas(self, number: int, arms: Iterable[str]) -> Iterator[str]:
+        """The arm's name as soon as its killed replica listens again, two at a time, in the order
+        of `arms`."""
         starting: list[tuple[str, Starting]] = []
-        for name, replicas in self.replicas.items():
-            starting.append((name, start_replica_again(self._stack, replicas[number])))
+        for name in arms:
+            killed = self.replicas[name][number]
+            starting.append((name, start_replica_again(self._stack, killed)))
             if len(starting) == STARTED_AT_ONCE:
                 yield self._await(number, *starting.pop(0))
         for each in starting:
