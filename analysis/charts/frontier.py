@@ -40,11 +40,11 @@ def frontier(measured: Measured) -> Figure:
 
     A point an arm, with the 95% interval of its requests per core-second. Lag is the p99 of what
     replicas took to refuse a revoked credential under usual load (the longest, where trials were
-    few); hollow marks stand where the law says, as only expiry ends those credentials, after
-    whatever life they are given, or never. A mark with an arrow was faster than the probes could
-    tell. The faint bar runs from what was measured to what the law allows. The stepped line is the
-    most work per core-second to be had at each lag, by means; grey arms are beaten in both. Up and
-    left is better.
+    few); hollow marks stand where the law says, as only expiry ends those credentials, after the
+    life of those whose cost was measured, or never. A mark with an arrow was faster than the probes
+    could tell. The faint bar runs from what was measured to what the law allows. The stepped line
+    is the most work per core-second to be had at each lag, by means; grey arms are beaten in both.
+    Up and left is better.
     """
     found = _found(measured)
     heights = {
@@ -68,7 +68,8 @@ def frontier_latency(measured: Measured) -> Figure:
     checks nothing, a difference of milliseconds paired by block, at the highest rate offered
     (where nothing runs unchecked: the ratio to the reference), with its 95% interval. Lag is drawn
     as in the chart before. The stepped line is the least to be had at each lag; down and left is
-    better.
+    better. Where every interval holds zero, nobody is told apart: no line is drawn, and no arm is
+    grey.
     """
     found = _found(measured)
     heights = _added(found)
@@ -83,10 +84,21 @@ def frontier_latency(measured: Measured) -> Figure:
     axes.axhline(level, color=SOFT, linewidth=0.9)
     axes.set_title(f"p99 at {rate(at) if at else tails.phase} against time to revoke")
     _fit(axes, heights)
-    best = found.front(lambda point: heights[point.arm].mean if point.arm in heights else None)
     across = ((found.axis.left_s, level), (found.axis.right_s, level))
-    _draw(figure, axes, measured, found, heights, best, [across])
+    _draw(figure, axes, measured, found, heights, _quickest(found, heights, level), [across])
     return figure
+
+
+def _quickest(found: Frontier, heights: Heights, level: float) -> frozenset[str] | None:
+    """The arms on the front; None where no interval keeps clear of `level`."""
+    intervals = [each for each in heights.values() if each.low is not None]
+    if intervals and all(_holds(each, level) for each in intervals):
+        return None
+    return found.front(lambda point: heights[point.arm].mean if point.arm in heights else None)
+
+
+def _holds(interval: Interval, value: float) -> bool:
+    return (interval.low or 0.0) <= value <= (interval.high or 0.0)
 
 
 def _found(measured: Measured) -> Frontier:
@@ -144,18 +156,22 @@ def _draw(
     measured: Measured,
     found: Frontier,
     heights: Heights,
-    best: frozenset[str],
+    front: frozenset[str] | None,
     others: Sequence[tuple[Spot, Spot]] = (),
 ) -> None:
-    """`others`: lines that are drawn already, for names to keep clear of."""
+    """`front` None: no arm is better than another. `others`: lines that are drawn already, for
+    names to keep clear of."""
     axis = found.axis
     drawn = [point for point in found.points if point.arm in heights]
-    steps = _steps([p for p in in_order_of_lag(drawn) if p.arm in best], heights, axis)
-    axes.plot(*zip(*steps, strict=True), color="#333333", linewidth=1.3, zorder=2)
+    best = frozenset(heights) if front is None else front
+    steps: list[Spot] = []
+    if front is not None:
+        steps = _steps([p for p in in_order_of_lag(drawn) if p.arm in front], heights, axis)
+        axes.plot(*zip(*steps, strict=True), color="#333333", linewidth=1.3, zorder=2)
     for point in drawn:
         style = measured.styles[point.arm]
         _point(axes, point, heights[point.arm], axis, style, best=point.arm in best)
-    _legend(figure)
+    _legend(figure, has_front=front is not None)
     lines = [
         *others,
         *_stretches(steps),
@@ -218,8 +234,8 @@ def _point(
     )
 
 
-def _legend(figure: Figure) -> None:
-    marks = (
+def _legend(figure: Figure, *, has_front: bool) -> None:
+    marks = [
         Line2D([], [], marker="o", linestyle="none", color="#333333", label="measured"),
         Line2D([], [], marker="o", linestyle="none", color="#333333", markerfacecolor="white",
                label="by law, or never"),
@@ -227,7 +243,7 @@ def _legend(figure: Figure) -> None:
                label="at most the probes’ spacing"),
         Line2D([], [], color="#333333", linewidth=5, alpha=0.2, label="up to what the law allows"),
         Line2D([], [], color="#333333", linewidth=1.3, label="best at that lag"),
-    )  # fmt: skip
+    ][: 5 if has_front else 4]  # fmt: skip
     figure.legend(handles=marks, loc="outside lower center", ncols=3, fontsize=8.5)
 
 

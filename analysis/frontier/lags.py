@@ -33,8 +33,9 @@ class Lag:
     """How long a revoked user stays in. `seconds` None: for ever.
 
     `measured_s` is the `statistic` (`p99`, `longest` of too few) of `trials` replica-trials, for
-    credentials that lived `life_s`; `law_s` the law's bound (None: none), which counts for nothing
-    once it was `broken`.
+    credentials that lived `life_s`; `law_s` the law's bound (None: none) for the credentials whose
+    cost was measured, which counts for nothing once it was `broken`; `tried_s` its bound for those
+    on trial, which may live shorter.
     """
 
     kind: LagKind
@@ -44,6 +45,7 @@ class Lag:
     measured_s: float | None = None
     trials: int = 0
     life_s: float | None = None
+    tried_s: float | None = None
     broken: bool = False
 
     @property
@@ -95,33 +97,42 @@ def usual_phase(reading: Reading, results: Iterable[Result]) -> Phase | None:
 
 
 def lag_of(
-    law: LawRecord | None, results: Sequence[Result], phase: Phase, seen: Sequence[Seen]
+    law: LawRecord | None,
+    results: Sequence[Result],
+    phase: Phase,
+    seen: Sequence[Seen],
+    minted_s: float | None = None,
 ) -> Lag | None:
     """Of one arm, from its law, its results and its trials in every phase; None when nothing is
     known: no lag and no law.
 
     A lag that only expiry ended says how long credentials lived here, whatever life they are
-    configured to have: the law then stands in its place.
+    configured to have: the law then stands in its place. Credentials of the load may live longer,
+    `minted_s`, than those on trial; it is they whose cost was measured, and for them that the law
+    then speaks: shorter ones would have to be got anew that much oftener.
     """
     found = _statistic([result for result in results if result.phase == phase.name])
     bound_s = None if law is None else law.bound_s
     broken = bound_s is not None and any(trial.lag_low_s > bound_s for trial in seen)
+    law_s = bound_s if bound_s is None or minted_s is None else max(bound_s, minted_s)
     if found is None or found.value is None:
-        return _unmeasured(law, broken=broken, never=found is not None and found.never_ends)
+        never = found is not None and found.never_ends
+        return _unmeasured(law, law_s, broken=broken, never=never)
     spacing_s = phase.trials.spacing_s(bound_s) if phase.trials else 0.0
     kind: LagKind = "at_most" if found.value <= spacing_s else "measured"
     measured = Lag(
         kind=kind,
         seconds=max(found.value, spacing_s),
-        law_s=bound_s,
+        law_s=law_s,
         statistic="p99" if found.metric.name == "revocation_lag_p99_s" else "longest",
         measured_s=found.value,
         trials=sum(trial.phase == phase.name for trial in seen),
         life_s=phase.trials.ttl_s if phase.trials else None,
+        tried_s=bound_s,
         broken=broken,
     )
     if _ended_by_expiry(measured):
-        return replace(measured, kind="law", seconds=bound_s)
+        return replace(measured, kind="law", seconds=law_s)
     return measured
 
 
@@ -129,7 +140,7 @@ def resolution_s(phase: Phase, lags: Iterable[Lag]) -> float:
     """The finest spacing of probes among the arms: what is shorter was measured of none."""
     if phase.trials is None:
         return 0.0
-    return min((phase.trials.spacing_s(lag.law_s) for lag in lags), default=0.0)
+    return min((phase.trials.spacing_s(lag.tried_s) for lag in lags), default=0.0)
 
 
 def _statistic(results: Sequence[Result]) -> Result | None:
@@ -141,19 +152,21 @@ def _statistic(results: Sequence[Result]) -> Result | None:
     return by_metric.get("revocation_lag_max_s")
 
 
-def _unmeasured(law: LawRecord | None, *, broken: bool, never: bool) -> Lag | None:
+def _unmeasured(
+    law: LawRecord | None, law_s: float | None, *, broken: bool, never: bool
+) -> Lag | None:
     """What the law alone says; of an arm without a bound, only that it never refused."""
     if law is None or (law.bound_s is None and not never):
         return None
     if law.bound_s is None or broken:
-        return Lag("never", None, law.bound_s, broken=broken)
-    return Lag("law", law.bound_s, law.bound_s)
+        return Lag("never", None, law_s, tried_s=law.bound_s, broken=broken)
+    return Lag("law", law_s, law_s, tried_s=law.bound_s)
 
 
 def _ended_by_expiry(lag: Lag) -> bool:
-    if lag.law_s is None or lag.life_s is None or lag.measured_s is None:
+    if lag.tried_s is None or lag.life_s is None or lag.measured_s is None:
         return False
-    return lag.law_s >= lag.life_s and lag.measured_s > _BEFORE_EXPIRY * lag.life_s
+    return lag.tried_s >= lag.life_s and lag.measured_s > _BEFORE_EXPIRY * lag.life_s
 
 
 def _said(value_s: float) -> str:

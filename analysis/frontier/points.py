@@ -128,7 +128,7 @@ def _lags(reading: Reading, results: Sequence[Result], phase: Phase) -> dict[str
     for result in results:
         by_arm.setdefault(result.arm, []).append(result)
     lags = {
-        arm: lag_of(reading.law(arm), mine, phase, seen.get(arm, ()))
+        arm: lag_of(reading.law(arm), mine, phase, seen.get(arm, ()), _minted_s(reading, arm))
         for arm, mine in by_arm.items()
     }
     broken = {law.arm for law in laws_on_trial(reading) if law.verdict == "BROKEN"}
@@ -136,6 +136,12 @@ def _lags(reading: Reading, results: Sequence[Result], phase: Phase) -> dict[str
         arm: replace(lag, broken=True) if lag is not None and arm in broken else lag
         for arm, lag in lags.items()
     }
+
+
+def _minted_s(reading: Reading, arm: str) -> float | None:
+    """How long credentials of the load live, where that is not as long as those of logins."""
+    life_s = reading.experiment.arm(arm).settings.get("minted_ttl_s")
+    return float(life_s) if life_s else None
 
 
 def _point(arm: Arm, lag: Lag, rate: Result, tails: Tails | None, facts: ArmFacts) -> Point:

@@ -8,10 +8,13 @@ from analysis.charts import CHARTS, Chart, Measured, NothingToDrawError
 from analysis.charts.capacity import cpu_per_request, throughput
 from analysis.charts.chart import Picture, chart
 from analysis.charts.drift import throughput_of_slices
+from analysis.charts.frontier import _quickest
 from analysis.charts.lag_bands import LagBand
+from analysis.frontier import frontier_of
 from analysis.metrics import METRICS
 from analysis.reading import Reading, read
 from analysis.results import results_of
+from analysis.stats import Interval
 from analysis.style import styles_of
 from loadtests.model import RevocationRecord
 from servers.strategy import available
@@ -104,6 +107,17 @@ def test_a_chart_without_data_says_what_is_missing(drawn: Chart, tmp_path: Path)
     measured = measured_of(write_run_folder(tmp_path, a_run(experiment), slices=(), trials=()))
     with pytest.raises(NothingToDrawError, match=r"no "):
         drawn.render(measured)
+
+
+def test_where_no_p99_is_told_apart_no_arm_is_best(measured: Measured) -> None:
+    found = frontier_of(measured.reading, measured.results)
+    arms = [point.arm for point in found.points]
+    noise, clear = Interval(0.1, -0.5, 0.7, 5), Interval(0.6, 0.2, 1.0, 5)
+    assert _quickest(found, dict.fromkeys(arms, noise), 0.0) is None
+    heights = dict.fromkeys(arms, noise) | {arms[0]: clear}
+    assert _quickest(found, heights, 0.0)
+    # Without intervals there is nothing to say so by.
+    assert _quickest(found, dict.fromkeys(arms, Interval(0.1, None, None, 1)), 0.0)
 
 
 def test_a_chart_needs_a_caption() -> None:

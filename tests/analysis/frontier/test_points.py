@@ -8,11 +8,12 @@ import pytest
 from analysis.frontier import Frontier, NoFrontierError, frontier_of
 from analysis.frontier.choice import candidates_of
 from analysis.frontier.facts import facts_of, store_down
+from analysis.frontier.lags import Lag, lag_of
 from analysis.metrics import METRICS
 from analysis.reading import Reading, read
 from analysis.report.summary import Summary, summarise
-from analysis.results import results_of
-from loadtests.model import ArmFacts, BlockFacts, RunRecord
+from analysis.results import Result, results_of
+from loadtests.model import ArmFacts, BlockFacts, LawRecord, RunRecord
 from tests.all_strategies import the_experiment, the_run, trials, write_the_run
 from tests.builders import a_phase, a_run, a_trial, an_experiment
 from tests.run_folders import write_run_folder
@@ -59,6 +60,42 @@ def test_expiry_stands_at_its_law_and_what_is_quicker_where_it_was_measured(
     assert (lags["jwt_denylist_pubsub"].seconds or 1) < 0.02
     assert lags["jwt_denylist_pubsub"].allowed_beyond == 900
     assert lags["jwt_denylist_pubsub"].statistic == "p99"
+
+
+def test_tokens_stand_at_the_life_of_those_whose_cost_was_measured() -> None:
+    """Tried with lives of 3 s, measured with lives of 15 minutes."""
+    phase = a_phase("revocation")
+    assert phase.trials is not None
+    tried = replace(phase, trials=replace(phase.trials, ttl_s=3))
+    law = LawRecord(3.0, "expiry", "unaffected", "unaffected")
+
+    def lag(p99_s: float, minted_s: float | None) -> Lag:
+        result = Result(
+            arm="a token", phase=phase.name, scenario=None, endpoint=None,
+            metric=METRICS["revocation_lag_p99_s"], value=p99_s, low=None, high=None, blocks=5,
+            reason=None, by_block={},
+        )  # fmt: skip
+        found = lag_of(law, [result], tried, (), minted_s)
+        assert found is not None
+        return found
+
+    expired, told = lag(2.9, 900.0), lag(0.004, 900.0)
+    assert (expired.kind, expired.seconds, expired.within_s) == ("law", 900.0, 900.0)
+    assert expired.text.startswith("15 min by law (measured with credentials of 3 s: 2.90 s")
+    # Who was told in time stands where that was seen, and its law reaches as far.
+    assert (told.allowed_beyond, told.within_s) == (900.0, told.seconds)
+    assert lag(2.9, None).seconds == 3.0
+
+
+def test_the_life_of_minted_tokens_is_that_of_their_arms_settings(tmp_path: Path) -> None:
+    run = the_run()
+    arms = tuple(
+        replace(arm, settings={"minted_ttl_s": 1800}) if arm.name == "jwt_hs256" else arm
+        for arm in run.experiment.arms
+    )
+    run = replace(run, experiment=replace(run.experiment, arms=arms))
+    lags = {p.arm: p.lag for p in frontier_in(read(write_the_run(tmp_path, run))).points}
+    assert (lags["jwt_hs256"].seconds, lags["jwt_rs256"].seconds) == (1800, 900)
 
 
 def test_what_must_be_tolerated_is_the_shorter_of_measured_and_promised(found: Frontier) -> None:
