@@ -1,4 +1,4 @@
-"""Real outages: two strategies on two replicas each, one store, a few seconds a fault."""
+"""Real outages: four strategies on two replicas each, one store, a few seconds a fault."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,7 +24,7 @@ seed = 3
 blocks = {blocks}
 reference = "jwt_epoch"
 population = 12
-pool_users = 24
+pool_users = 48
 request_timeout_s = 5.0
 [server]
 argon2_memory_kib = 64
@@ -39,6 +40,12 @@ settings = {{ token_ttl_s = 60, staleness_s = 0.5 }}
 strategy = "jwt_denylist_pubsub"
 replicas = 2
 settings = {{ token_ttl_s = 60 }}
+[[arms]]
+strategy = "session_redis"
+replicas = 2
+[[arms]]
+strategy = "session_tracking"
+replicas = 2
 """
 PHASE = """
 [[phases]]
@@ -54,9 +61,16 @@ fault_s = {fault_s}
 after_s = {after_s}
 victims_before = 4
 victims_during = 6
-probe_every_s = 0.1
+probe_every_s = 0.2
 """
-FAULTS = ("killed_empty", "subscriber_cut", "replica_killed")
+# Those whose traces want time, and those that show at once.
+LONG = ("killed_empty", "subscriber_cut", "replica_killed")
+SHORT = (
+    "killed_aof_everysec", "killed_aof_always", "half_open", "slow_50ms", "reset_storm",
+    "tracking_lost",
+)  # fmt: skip
+FAULTS = (*LONG, *SHORT)
+ARMS = 4
 FINISHED_WITHIN_S = 180.0
 
 
@@ -72,7 +86,8 @@ def text(*faults: str, fault_s: float = 1.8, after_s: float = 2.0) -> str:
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("outages")
-    process = tiny_run.start(folder, text=text(*FAULTS))
+    phases = text(*SHORT, fault_s=1.2, after_s=1.6).removeprefix(EXPERIMENT)
+    process = tiny_run.start(folder, text=text(*LONG) + phases)
     told, trouble = process.communicate(timeout=FINISHED_WITHIN_S)
     assert "finished" in told, trouble + told
     return folder
@@ -82,7 +97,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def lines(finished: Path) -> dict[tuple[str, str], OutageRecord]:
     run = tiny_run.the_run(finished)
     read = list(run_store.read_outages(run, tiny_run.refuse))
-    assert len(read) == 2 * len(FAULTS)
+    assert len(read) == ARMS * len(FAULTS)
     return {(line.fault, line.arm): line for line in read}
 
 
@@ -142,6 +157,55 @@ def test_a_killed_replica_is_missed_and_comes_back(
         assert line.policy_held, line.policy_why
 
 
+def test_what_a_store_kept_on_disk_nobody_must_log_in_for(
+    lines: dict[tuple[str, str], OutageRecord],
+) -> None:
+    assert lines["killed_empty", "session_redis"].logged_out == 12
+    for fault in ("killed_aof_everysec", "killed_aof_always"):
+        line = lines[fault, "session_redis"]
+        assert (line.policy, line.logged_out) == ("at_once", 0)
+        assert 503 in failures(line)
+
+
+def test_bytes_that_are_swallowed_are_a_store_that_does_not_answer(
+    lines: dict[tuple[str, str], OutageRecord],
+) -> None:
+    line = lines["half_open", "session_redis"]
+    assert line.policy == "at_once"
+    assert 503 in failures(line)
+    assert line.worst_response_s >= 0.3
+
+
+def test_a_slow_store_is_waited_for(lines: dict[tuple[str, str], OutageRecord]) -> None:
+    asking, deaf = (lines["slow_50ms", arm] for arm in ("session_redis", "jwt_denylist_pubsub"))
+    assert (asking.added_delay_p50_s or 0.0) >= 0.05
+    assert asking.worst_response_s >= 0.05
+    assert failures(asking) == failures(deaf) == {200}
+
+
+def test_connections_are_reset_again_and_again_and_most_are_served(
+    lines: dict[tuple[str, str], OutageRecord],
+) -> None:
+    line = lines["reset_storm", "session_redis"]
+    answers = sum((Counter(outcomes) for outcomes in line.bins), Counter[str]())
+    assert answers["200"] > 0.5 * answers.total()
+    assert "no law knows" not in (line.policy_why or "")
+
+
+def test_only_who_listens_for_invalidations_misses_them(
+    lines: dict[tuple[str, str], OutageRecord],
+) -> None:
+    policies = {
+        arm: line.policy for (fault, arm), line in lines.items() if fault == "tracking_lost"
+    }
+    assert policies == {
+        "jwt_epoch": "unaffected", "jwt_denylist_pubsub": "unaffected",
+        "session_redis": "unaffected", "session_tracking": "serves",
+    }  # fmt: skip
+    for arm in policies:
+        assert failures(lines["tracking_lost", arm]) == {200}
+
+
 def failures(line: OutageRecord) -> set[int]:
     return {int(outcome) for outcomes in line.bins for outcome in outcomes if outcome.isdigit()}
 
@@ -187,7 +251,7 @@ def test_a_killed_run_leaves_no_process_and_no_folder_and_goes_on(killed: Path) 
     assert "finished" in told.stdout, told.stderr
     assert (run / run_store.OUTAGES_FILE).read_text().startswith(before)
     lines = list(run_store.read_outages(run, tiny_run.refuse))
-    assert [(line.block, line.trial) for line in lines] == [(0, 0), (0, 0), (1, 1), (1, 1)]
+    assert [(line.block, line.trial) for line in lines] == [(0, 0)] * ARMS + [(1, 1)] * ARMS
 
 
 def test_ctrl_c_mends_what_was_broken_and_leaves_nothing(tmp_path: Path) -> None:
