@@ -41,16 +41,18 @@ class Sums:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Response times of one endpoint: how many, and the quantiles of `QUANTILES` in ms."""
+    """Response times of one endpoint's answers: how many, the quantiles of `QUANTILES` in ms, and
+    how many requests beside them, or among them, were not answered 2xx."""
 
     samples: int
     quantiles_ms: Mapping[float, float]
+    failed: int = 0
 
     @classmethod
-    def of(cls, histogram: Histogram) -> Latency:
+    def of(cls, histogram: Histogram, failed: int = 0) -> Latency:
         values_ns = histogram.quantiles_ns(QUANTILES)
         pairs = zip(QUANTILES, values_ns, strict=True)
-        return cls(histogram.count, {q: ns / 1e6 for q, ns in pairs if ns is not None})
+        return cls(histogram.count, {q: ns / 1e6 for q, ns in pairs if ns is not None}, failed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,6 +109,12 @@ def _latency_ms(quantile: float) -> Compute:
                 f"p{quantile * 100:g} needs {needed:,} in every block",
                 too_few=True,
             )
+        if latency.failed and latency.failed >= (1 - quantile) * latency.samples - 1e-6:
+            # They took for ever, or their answers say nothing of the work.
+            return Missing(
+                f"block {cell.block}: {latency.failed:,} of some {latency.samples:,} requests "
+                f"failed, which is where p{quantile * 100:g} lies"
+            )
         return latency.quantiles_ms[quantile]
 
     return compute

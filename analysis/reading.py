@@ -8,6 +8,7 @@ appends: blocks, phases and rounds one after the other, a round's repeats right 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import TypeVar
 
 import pandas as pd
 
-from analysis.cells import Cell, Latency, Sums
+from analysis.cells import Cell, Latency, Sums, ok_requests, requests
 from analysis.frame import Columns, rows_of
 from analysis.knees import Probe, knee_of
 from analysis.trial_lags import BlockPhaseArm, TrialLags, lags_of
@@ -158,6 +159,7 @@ class _Accumulator:
     block: int | None = None
     open_sums: dict[tuple[str, str], Sums] = field(default_factory=dict)
     open_histograms: dict[PhaseArmEndpoint, Histogram] = field(default_factory=dict)
+    open_failed: Counter[PhaseArmEndpoint] = field(default_factory=Counter)
     open_probes: dict[tuple[str, str], list[Probe]] = field(default_factory=dict)
     open_added: dict[tuple[str, str], list[AddedDelay]] = field(default_factory=dict)
 
@@ -186,7 +188,7 @@ class _Accumulator:
         for (phase, arm), sums in self.open_sums.items():
             self.cells.append(self._cell(phase, arm, sums))
         self.open_sums, self.open_histograms, self.open_probes = {}, {}, {}
-        self.open_added = {}
+        self.open_added, self.open_failed = {}, Counter()
 
     def trials_without_slices(self) -> Iterator[Cell]:
         kinds = {phase.name: phase.kind for phase in self.experiment.phases}
@@ -211,12 +213,14 @@ class _Accumulator:
         for endpoint, histogram in response.items():
             for histograms in (self.open_histograms, self.curves):
                 histograms.setdefault((*key, endpoint), Histogram()).merge(histogram)
+            outcomes = record.endpoints[endpoint]
+            self.open_failed[*key, endpoint] += requests(outcomes) - ok_requests(outcomes)
 
     def _cell(self, phase: str, arm: str, sums: Sums) -> Cell:
         if self.block is None:
             raise RuntimeError("sums without a block")
         latency = {
-            endpoint: Latency.of(histogram)
+            endpoint: Latency.of(histogram, self.open_failed[phase, arm, endpoint])
             for (of_phase, of_arm, endpoint), histogram in self.open_histograms.items()
             if (of_phase, of_arm) == (phase, arm)
         }

@@ -109,6 +109,17 @@ def test_a_tail_needs_its_samples(metric: str, needed: int) -> None:
     assert f"{needed - 1:,} samples" in missing(metric, short, "GET /me")
 
 
+@pytest.mark.parametrize(("failed", "known"), [(0, True), (99, True), (100, False)])
+def test_a_tail_that_failed_is_no_percentile(failed: int, known: bool) -> None:
+    cell = a_cell(latency={"GET /me": Latency(10_000, {0.5: 1.0, 0.99: 7.0}, failed)})
+    assert value("latency_p50_ms", cell, "GET /me") == 1.0
+    if known:
+        assert value("latency_p99_ms", cell, "GET /me") == 7.0
+    else:
+        said = missing("latency_p99_ms", cell, "GET /me")
+        assert said.endswith("100 of some 10,000 requests failed, which is where p99 lies")
+
+
 def test_lags_rank_a_replica_that_never_refused_last() -> None:
     cell = a_cell(lags_s=(0.1, None, 0.3, 0.2))
     assert value("revocation_lag_p50_s", cell) == 0.2

@@ -100,6 +100,16 @@ def test_a_cell_merges_its_blocks_slices_and_no_others(reading: Reading) -> None
     assert reading.curves["capacity", "jwt_hs256", "GET /me"].count == 5 * 4 * 285
 
 
+def test_a_cell_counts_what_failed_of_its_own_block(tmp_path: Path) -> None:
+    endpoints = {"GET /me": an_endpoint({"200": 280, "503": 3, "reset": 2})}
+    slices = [replace(each, endpoints=endpoints) for each in slices_of(SMALL)]
+    cells = [cell for cell in read_slices(tmp_path, *slices).cells if cell.latency]
+    assert len(cells) > 1
+    for cell in cells:
+        latency = cell.latency["GET /me"]
+        assert latency.failed * 283 == latency.samples * 5
+
+
 def test_a_truncated_last_line_is_reported_and_the_rest_used(tmp_path: Path) -> None:
     folder = write_run_folder(tmp_path, a_run(SMALL))
     path = folder / run_store.SLICES_FILE
