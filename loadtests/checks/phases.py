@@ -18,6 +18,7 @@ from loadtests.checks.rules import (
     AT_CPU_LIMIT,
     BOOKKEEPING,
     CAPACITY_NOT_REACHED,
+    CPU_UNREAD,
     DISPATCH_LAG,
     DISTURBED,
     ERRORS,
@@ -74,6 +75,7 @@ def phase_findings(
     findings = [
         *_load_findings(phase, arm, slices),
         *_generator_findings(phase, arm, slices),
+        *_unread_findings(phase, arm, slices),
         *_capacity_findings(phase, arm, slices, placement),
         *_limit_findings(phase, arm, slices, placement),
         *book_findings(phase, arm, slices),
@@ -140,6 +142,14 @@ def _generator_findings(phase: Phase, arm: str, slices: Sequence[SliceRecord]) -
     if busy >= CALIBRATED_BUSY and phase.kind in {"capacity", "latency"}:
         return [NEAR_GENERATOR_LIMIT.found(arm, phase.name, f"{busy:.0%} of a core")]
     return []
+
+
+def _unread_findings(phase: Phase, arm: str, slices: Sequence[SliceRecord]) -> list[Finding]:
+    """Where `_capacity_findings` or `_limit_findings` cannot judge."""
+    unread = sum(s.cpu_s.server is None or s.cpu_s.store is None for s in slices)
+    if not unread or phase.kind not in {"capacity", "latency"}:
+        return []
+    return [CPU_UNREAD.found(arm, phase.name, f"{unread} of {len(slices)} slices")]
 
 
 def _capacity_findings(

@@ -105,6 +105,13 @@ SHARED_STORE = Rule(
     "one store served every arm (REDIS_URL), so arms can disturb each other",
     "unset REDIS_URL to give each arm a store of its own",
 )
+CPU_UNREAD = Rule(
+    "cpu_unread",
+    "warning",
+    "the CPU of servers or store could not be read in every slice, so nobody looked whether they "
+    "were the limit",
+    "with REDIS_URL, look at what the store was busy with; elsewhere run on Linux",
+)
 UNPINNED = Rule(
     "unpinned",
     "warning",

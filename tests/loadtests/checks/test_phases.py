@@ -112,6 +112,16 @@ def test_the_relative_tolerance_of_the_rate_rules_over_many_slices() -> None:
     assert names(LATENCY, *[a_paced(sent=1051)] * 40) == ["offered_rate_missed"]
 
 
+def test_cpu_that_cannot_be_read_is_told_where_it_would_be_judged() -> None:
+    unread = [CpuSeconds(None, 0.1, 0.1), CpuSeconds(0.1, None, 0.1)]
+    for phase, good in ((CAPACITY, a_busy()), (LATENCY, a_paced())):
+        slices = [good, *(dataclasses.replace(good, cpu_s=each) for each in unread)]
+        (found,) = phase_findings(phase, "none", slices, TWO_CPUS)
+        assert (found.name, found.severity) == ("cpu_unread", "warning")
+        assert found.message.endswith(": 2 of 3 slices")
+    assert names(LOGIN, a_busy(phase="login", cpu_s=unread[0])) == []
+
+
 def test_of_an_older_run_what_was_due_is_all_that_is_known() -> None:
     older = dataclasses.replace(a_paced(), sent=None)
     assert names(LATENCY, older) == []
@@ -180,7 +190,7 @@ def test_the_store_counts_where_it_shares_the_servers_cpus(
 def test_what_cannot_be_read_is_not_judged(cpu_s: CpuSeconds) -> None:
     record = a_busy(cpu_s=cpu_s)
     assert server_busy([record], TWO_CPUS) is None
-    assert names(CAPACITY, record) == []
+    assert names(CAPACITY, record) == ["cpu_unread"]
 
 
 @pytest.mark.parametrize(
