@@ -96,10 +96,8 @@ def drawn(draw: Callable[[], Figure]) -> tuple[str, bytes]:
     settings: Any = RC
     with mpl.rc_context(settings):
         figure = draw()
-        svg = _saved_svg(figure)
-        # Stays as it was laid out: both show the same, and a layout takes its time.
-        figure.set_layout_engine("none")
-        return svg, _saved_png(figure)
+        # Each is laid out by itself, as text is not as wide in both.
+        return _saved_svg(figure), _saved_png(figure)
 
 
 def chart(draw: Callable[[Measured], Figure]) -> Chart:

@@ -135,12 +135,16 @@ def _let_in(pairs: Sequence[Pair]) -> Iterator[str]:
         if pair.arm in asking and pair.total(lambda trial: trial.accepted_after_ack):
             arms.setdefault(pair.arm, []).append(pair)
     said = [
-        f"{arm} {sum(p.total(lambda t: t.accepted_after_ack) for p in theirs):,} requests, "
+        f"{arm} {_requests(sum(p.total(lambda t: t.accepted_after_ack) for p in theirs))}, "
         f"up to {short_seconds(_latest_s(theirs))} after the revoke"
         for arm, theirs in arms.items()
     ]
     if said:
         yield f"False accepts that the law allows, by those whom a store tells: {'; '.join(said)}."
+
+
+def _requests(count: int) -> str:
+    return "1 request" if count == 1 else f"{count:,} requests"
 
 
 def _latest_s(pairs: Sequence[Pair]) -> float:
