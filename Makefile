@@ -112,7 +112,7 @@ bench-dispatch: $(INSTALLED) ## how late requests leave, at 1,000 to 10,000 a se
 crosscheck: $(INSTALLED) ## whether wrk tells the same of the same servers (about 4 minutes; needs wrk on PATH)
 	@$(BIN)/python -m loadtests.bench crosscheck
 
-bench-workers: $(INSTALLED) ## whether three generator processes measure what one does (about 6 minutes)
+bench-workers: $(INSTALLED) ## whether three generator processes measure what one does (about 8 minutes)
 	@$(BIN)/python -m loadtests.bench workers
 
 # The picture and what failed are worth seeing whether or not everything passed.

@@ -21,7 +21,7 @@ from loadtests.intervals import Interval
 def test_three_agree_with_one_where_one_agrees_with_one(
     middle: float, control: Interval, *, agrees: bool
 ) -> None:
-    assert agreement(100.0, Interval(middle, middle, middle), control).is_reached is agrees
+    assert agreement(25.0, Interval(middle, middle, middle), control).is_reached is agrees
 
 
 @pytest.mark.parametrize(
