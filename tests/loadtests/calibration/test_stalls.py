@@ -16,9 +16,25 @@ PLAN = Plan(
 )  # fmt: skip
 
 
+ROUNDS = 3
+
+
 @pytest.fixture(scope="module")
 def result() -> StallResult:
-    return measured_stalls(PLAN, place(usable_cpus()))
+    """The first round that nothing else held up, or the last: an error of ours is in every one."""
+    for _ in range(ROUNDS):
+        told = measured_stalls(PLAN, place(usable_cpus()))
+        if not is_held_up(told):
+            break
+    return told
+
+
+def is_held_up(told: StallResult) -> bool:
+    response = [value(told, users, "response p99") for users in (PLAN.many_users, PLAN.few_users)]
+    hiding = [value(told, PLAN.few_users, each) for each in ("service p99", "Locust's p99")]
+    return any(measured_ms >= 2 * true_ms for true_ms, measured_ms in response) or any(
+        measured_ms >= true_ms / 2 for true_ms, measured_ms in hiding
+    )
 
 
 def value(result: StallResult, users: int, quantity: str) -> tuple[float, float]:
@@ -37,14 +53,13 @@ def test_who_falls_due_in_a_stall_is_recorded_as_waiting_for_its_end(result: Sta
     for users in (PLAN.many_users, PLAN.few_users):
         true_ms, measured_ms = value(result, users, "response p99")
         assert 100 < true_ms < 1e3 * PLAN.stall_s + 100
-        # A machine with other work adds to it; how much is too much `make calibrate` judges.
-        assert measured_ms >= 0.99 * true_ms
+        assert 0.99 * true_ms <= measured_ms < 2 * true_ms
 
 
 def test_few_users_and_locust_hide_it(result: StallResult) -> None:
     for quantity in ("service p99", "Locust's p99"):
         true_ms, measured_ms = value(result, PLAN.few_users, quantity)
-        assert measured_ms < true_ms
+        assert measured_ms < true_ms / 2
 
 
 def test_the_picture_has_every_way_of_measuring(result: StallResult) -> None:
