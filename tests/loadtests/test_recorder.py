@@ -43,6 +43,12 @@ def test_an_open_loop_counts_by_due_and_a_closed_one_by_sent() -> None:
     assert by_due.sent == by_sent.sent == 2
 
 
+def test_what_left_after_the_slice_was_due_there_and_not_sent() -> None:
+    late = [a_stamp(998, 1001, 1002), a_stamp(999, 1500, 1501)]
+    told = tally([a_stamp(10, 11, 12), *late], START, END, by_due=True)
+    assert (told.recorded, told.sent) == (3, 1)
+
+
 def test_the_first_nanosecond_is_in_and_the_last_is_out() -> None:
     at_start = Stamp("GET /me", 200, START, START, START + MS, 1, 1)
     before_end = Stamp("GET /me", 200, END - 1, END - 1, END, 1, 1)
