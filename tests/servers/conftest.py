@@ -1,4 +1,4 @@
-"""One store for the whole run, and two replicas of every strategy that there is."""
+"""Stores for the whole run, and two replicas of every strategy that there is."""
 
 from __future__ import annotations
 
@@ -56,6 +56,14 @@ class Arm:
 
 @pytest.fixture(scope="session")
 def store() -> Iterator[RunningStore]:
+    """Nobody asks it but the test under way."""
+    with start_store() as running_store:
+        yield running_store
+
+
+@pytest.fixture(scope="session")
+def store_of_arms() -> Iterator[RunningStore]:
+    """Replicas ask it all the time, of the last arm even in tests that have none."""
     with start_store() as running_store:
         yield running_store
 
@@ -69,10 +77,11 @@ def client(store: RunningStore) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session", params=available())
-def arm(request: pytest.FixtureRequest, store: RunningStore) -> Iterator[Arm]:
+def arm(request: pytest.FixtureRequest, store_of_arms: RunningStore) -> Iterator[Arm]:
     name: str = request.param
     origin = "https://shop.example"
-    flags = ["--store", store.url, "--key-prefix", f"{name}:", "--origin", origin, *CHEAP_LOGIN]
+    at = ["--store", store_of_arms.url, "--key-prefix", f"{name}:"]
+    flags = [*at, "--origin", origin, *CHEAP_LOGIN]
     with replicas(2, name, *flags, *set_flags(name, **QUICK)) as (one, other):
         ready = one.ask("GET", "/readyz").json
         users = iter(range(10_000))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from loadtests.bench import dispatch
@@ -41,7 +43,10 @@ def test_a_line_says_rate_goal_and_what_was_measured() -> None:
 def test_a_real_block_tells_every_rate_it_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dispatch, "SLICE_S", 0.25)
     told = list(measure_dispatch([200.0, 400.0]))
-    assert sorted({result.rate_rps for result in told}) == [200.0, 400.0]
+    assert Counter(result.rate_rps for result in told) == {200.0: 3, 400.0: 3}
     for result in told:
-        assert result.offered == pytest.approx(result.expected, rel=0.02)
+        assert result.expected == 0.25 * result.rate_rps
         assert 0 < result.lag_p50_us <= result.lag_p99_us
+        # Of those due so shortly before the end that a busy machine let them leave behind it.
+        late = result.rate_rps * result.lag_p99_us / 1e6
+        assert result.expected - 2 - late <= result.offered <= result.expected + 2
