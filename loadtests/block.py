@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from loadtests import verify
+from loadtests.awake import own_pids
 from loadtests.generator import start_generator
 from loadtests.messages import ArmTarget, Message, Order
 from loadtests.model import (
@@ -90,7 +91,7 @@ def measure_block(
             targets=targets,
             placement=plan.placement,
             run_started_ns=plan.run_started_ns,
-            runner_pid=os.getpid(),
+            own_pids=own_pids(),
             admin_secret=plan.secrets.admin_secret,
             password=plan.secrets.password,
         )

@@ -87,7 +87,7 @@ class Order:
     targets: tuple[ArmTarget, ...]
     placement: Placement
     run_started_ns: int
-    runner_pid: int
+    own_pids: tuple[int, ...]
     admin_secret: str
     password: str
 

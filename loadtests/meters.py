@@ -84,7 +84,7 @@ class Meters:
                 *(replica.pid for replica in target.replicas),
             )
             if pid is not None
-        ] + [order.runner_pid, os.getpid(), *worker_pids]
+        ] + [*order.own_pids, os.getpid(), *worker_pids]
 
     def read(self) -> Reading:
         at_ns = time.monotonic_ns()

@@ -91,7 +91,8 @@ def resume(folder: Path, experiment: Experiment | None, progress: Progress) -> O
 
 def _measure(plan: BlockPlan, folder: Path, record: RunRecord, progress: Progress) -> Outcome:
     progress.say(f"measuring into {folder}")
-    with run_store.room_to_end(folder) as give_up_room, kept_awake():
+    cpus = plan.placement.used_cpus or None
+    with run_store.room_to_end(folder) as give_up_room, kept_awake(cpus):
         try:
             with _terminated_like_interrupted():
                 record = _run_blocks(plan, folder, record, progress)

@@ -21,7 +21,7 @@ CAUSES = (
 )
 AWAKE = "CPUs were kept from halting, so no server paid for waking either tool."
 ASLEEP = (
-    "CPUs could halt (only root may keep them from it): a server pays for every waking of its "
+    "CPUs could halt (nothing here may keep them from it): a server pays for every waking of its "
     "client, and the tool that sleeps oftener makes it look slower, most where a request is cheap."
 )
 

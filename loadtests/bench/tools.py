@@ -6,10 +6,10 @@ the arm up right before.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 
+from loadtests.awake import own_pids
 from loadtests.bench import wrk
 from loadtests.bench.agreement import Seen
 from loadtests.block import BlockPlan
@@ -121,7 +121,7 @@ def _order(plan: BlockPlan, target: ArmTarget, seed: int) -> Order:
         targets=(target,),
         placement=plan.placement,
         run_started_ns=plan.run_started_ns,
-        runner_pid=os.getpid(),
+        own_pids=own_pids(),
         admin_secret=plan.secrets.admin_secret,
         password=plan.secrets.password,
     )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from loadtests.awake import own_pids
 from loadtests.generator import Generator
 from loadtests.messages import ArmTarget, Credential, Message, Order, ReplicaAddress
 from loadtests.model import (
@@ -83,7 +83,7 @@ def order_for(
         targets=tuple(_target(name, address) for name, address in servers.items()),
         placement=placement,
         run_started_ns=time.monotonic_ns(),
-        runner_pid=os.getpid(),
+        own_pids=own_pids(),
         admin_secret="",
         password="",
     )

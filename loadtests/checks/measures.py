@@ -58,8 +58,7 @@ def server_busy(slices: Sequence[SliceRecord], placement: Placement) -> float | 
     shares = bool(set(placement.server_cpus) & set(placement.store_cpus))
     spent_s = sum((s.cpu_s.server or 0) + (shares and (s.cpu_s.store or 0)) for s in slices)
     cpus = min(slices[0].replicas, len(placement.server_cpus) or slices[0].replicas)
-    used = {*placement.server_cpus, *placement.store_cpus, *placement.generator_cpus}
-    stolen_s = sum(s.steal_s or 0.0 for s in slices) * cpus / max(cpus, len(used))
+    stolen_s = sum(s.steal_s or 0.0 for s in slices) * cpus / max(cpus, len(placement.used_cpus))
     return spent_s / (cpus * sum(s.drained_after_s for s in slices) - stolen_s)
 
 

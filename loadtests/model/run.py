@@ -40,6 +40,10 @@ class Placement:
     store_cpus: tuple[int, ...]
     generator_cpus: tuple[int, ...]
 
+    @property
+    def used_cpus(self) -> tuple[int, ...]:
+        return tuple(sorted({*self.server_cpus, *self.store_cpus, *self.generator_cpus}))
+
 
 @dataclass(frozen=True, slots=True)
 class LawRecord:

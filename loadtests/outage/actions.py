@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
-from loadtests.cpu_clock import machine_cpu
+from loadtests.awake import spinner_pids
+from loadtests.cpu_clock import machine_cpu, processes_cpu_ns
 from loadtests.model import Outage
 from loadtests.outage.course import Course
 from loadtests.outage.faults import FAULTS
@@ -71,16 +72,21 @@ def run_fault(house: House, outage: Outage, begin_ns: int, killing: Killing) -> 
 
 
 class BusyWatch:
-    """How much of the machine's CPU was in use since it was made."""
+    """How much of the machine's CPU was in use since it was made; what keeps idle CPUs awake uses
+    none that anybody wants."""
 
     def __init__(self) -> None:
+        self._idling = spinner_pids()
         self._before, self._began_s = machine_cpu(), time.monotonic()
+        self._idled_ns = processes_cpu_ns(self._idling)
 
     def share(self) -> float | None:
         now, elapsed_s = machine_cpu(), time.monotonic() - self._began_s
-        if now is None or self._before is None:
+        idled_ns = processes_cpu_ns(self._idling)
+        if now is None or self._before is None or idled_ns is None or self._idled_ns is None:
             return None
-        return now.busy_since(self._before, elapsed_s) / (now.cpus * elapsed_s)
+        used_s = now.busy_since(self._before, elapsed_s) - (idled_ns - self._idled_ns) / 1e9
+        return max(0.0, used_s) / (now.cpus * elapsed_s)
 
 
 @contextmanager

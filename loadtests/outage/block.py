@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -10,6 +9,7 @@ from dataclasses import replace
 from itertools import groupby
 
 from loadtests import verify
+from loadtests.awake import own_pids
 from loadtests.block import (
     DEADLINE_FACTOR,
     DEADLINE_SPARE_S,
@@ -60,7 +60,7 @@ def measure_outages(
             targets=targets,
             placement=plan.placement,
             run_started_ns=plan.run_started_ns,
-            runner_pid=os.getpid(),
+            own_pids=own_pids(),
             admin_secret=plan.secrets.admin_secret,
             password=plan.secrets.password,
         )

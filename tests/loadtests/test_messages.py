@@ -104,7 +104,7 @@ def test_an_order_arrives_as_it_was_sent(user: str, credential: str, pid: int | 
         targets=(target,),
         placement=a_run().placement,
         run_started_ns=12,
-        runner_pid=1,
+        own_pids=(1, 2),
         admin_secret=credential,
         password=user,
     )

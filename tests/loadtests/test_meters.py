@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ while time.process_time() < 0.25:
     pass
 sys.stdin.read()
 """
+CLOCKS = ("generator_ns", "ours_ns")
 BEFORE: dict[str, Any] = {
     "at_ns": 10 * S,
     "server_ns": 4 * S,
@@ -85,9 +87,23 @@ def test_workers_count_as_ours_and_as_the_generator() -> None:
     (spent_ns,) = including.workers_ns
     assert spent_ns is not None
     assert without.workers_ns == ()
-    for clock in ("generator_ns", "ours_ns"):
+    for clock in CLOCKS:
         more_ns = getattr(including, clock) - getattr(without, clock)
         assert more_ns > S // 5
+
+
+def test_what_keeps_cpus_awake_counts_as_ours_and_not_as_the_generator() -> None:
+    order = an_order(a_block(), 1, [])
+    with subprocess.Popen([sys.executable, "-c", BURN], stdin=subprocess.PIPE) as other:
+        with_it = replace(order, own_pids=(*order.own_pids, other.pid))
+        alone, together = (Meters(order.targets[0], each) for each in (order, with_it))
+        wait_for(lambda: process_cpu_ns(other.pid) > S // 5, 30, "some CPU spent")
+        without, including = alone.read(), together.read()
+        assert other.stdin is not None
+        other.stdin.close()
+    more_ns = {name: getattr(including, name) - getattr(without, name) for name in CLOCKS}
+    assert more_ns["ours_ns"] > S // 5
+    assert more_ns["generator_ns"] < S // 10
 
 
 @pytest.mark.parametrize("unread", ["ours_ns", "machine"])

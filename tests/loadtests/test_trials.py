@@ -163,7 +163,7 @@ def run(
             targets=(ArmTarget("slow", "bearer", "session", replicas, **law),),
             placement=a_run().placement,
             run_started_ns=time.monotonic_ns(),
-            runner_pid=0,
+            own_pids=(),
             admin_secret="secret",
             password="",
         )

@@ -105,7 +105,7 @@ def an_order(experiment: Experiment, port: int, minted: Sequence[Credential]) ->
         ),
         placement=Placement((), (), ()),
         run_started_ns=time.monotonic_ns(),
-        runner_pid=os.getpid(),
+        own_pids=(os.getpid(),),
         admin_secret=ADMIN_SECRET,
         password="",
     )
