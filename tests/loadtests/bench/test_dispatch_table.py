@@ -7,6 +7,7 @@ import pytest
 from loadtests.bench import dispatch
 from loadtests.bench.dispatch import DispatchResult, measure_dispatch
 from loadtests.bench.dispatch_table import LagGoal, judged
+from loadtests.placement import place, usable_cpus
 
 BOTH = LagGoal(1_000.0, p99_us=300.0, p50_us=60.0)
 TAIL = LagGoal(1_000.0, p99_us=300.0)
@@ -40,9 +41,10 @@ def test_a_line_says_rate_goal_and_what_was_measured() -> None:
     assert told.measured == "p50 35 µs, p99 1,170 µs, -0.25%"
 
 
-def test_a_real_block_tells_every_rate_it_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_real_walk_tells_every_rate_it_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dispatch, "SLICE_S", 0.25)
-    told = list(measure_dispatch([200.0, 400.0]))
+    server, told = measure_dispatch([200.0, 400.0], place(usable_cpus()))
+    assert server
     assert Counter(result.rate_rps for result in told) == {200.0: 3, 400.0: 3}
     for result in told:
         assert result.expected == 0.25 * result.rate_rps
