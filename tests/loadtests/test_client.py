@@ -225,6 +225,23 @@ def test_the_watchdog_leaves_idle_clients_alone(watchdog: Watchdog) -> None:
         client.close()
 
 
+def test_the_watchdog_knows_who_waits_and_how_many_began(watchdog: Watchdog) -> None:
+    with scripted([answer(response())]) as server, scripted([hang], [hang]) as hanging:
+        idle = watchdog.guard(Client("127.0.0.1", server.port))
+        held, killed = (watchdog.guard(Client("127.0.0.1", hanging.port)) for _ in range(2))
+        assert watchdog.count() == (0, 0)
+        assert exchange(idle) == 200
+        waits = gevent.spawn(failure, held)
+        user = gevent.spawn(killed.exchange, REQUEST)
+        gevent.sleep(0.001)
+        assert watchdog.count() == (3, 2)
+        user.kill()
+        assert watchdog.count() == (3, 1)
+        assert waits.get(timeout=5) == "timeout"
+        assert watchdog.count() == (3, 0)
+        idle.close()
+
+
 def test_a_killed_user_leaves_no_answer_to_the_next_request() -> None:
     with scripted([hang], [answer(response(b"second"))]) as server:
         client = Client("127.0.0.1", server.port)
