@@ -26,8 +26,8 @@ PROBES_RPS = 1_000.0
 # Whatever the probes take, so many users are there to be rejected falsely.
 LEAST_BACKGROUND_OF_LOAD = 0.1
 # Connections that take turns at a replica, so that a late answer does not hold up the schedule.
-PATIENCE_S = 0.05
-MOST_LANES = 16
+PATIENCE_S = 0.2
+MOST_LANES = 48
 
 _KINDS: tuple[RevokeKind, ...] = ("kick", "logout", "role")
 

@@ -121,7 +121,7 @@ def test_sparse_probes_need_fewer_refusals(spacing_s: float, refusals: int) -> N
     assert refusals_to_stop(spacing_s) == refusals
 
 
-@pytest.mark.parametrize(("spacing_s", "lanes"), [(0.001, MOST_LANES), (0.01, 5), (0.06, 1)])
+@pytest.mark.parametrize(("spacing_s", "lanes"), [(0.001, MOST_LANES), (0.01, 20), (0.3, 1)])
 def test_close_probes_have_connections_that_take_turns(spacing_s: float, lanes: int) -> None:
     plan = TrialPlan(a_target(), 0, "kick", 0, 0.1, spacing_s, 2, 7, "secret")
     assert plan.lanes == lanes
