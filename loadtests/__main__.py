@@ -14,6 +14,7 @@ from loadtests import experiment, plan, run_store, runner, ui
 from loadtests.model import ConfigurationError, Experiment
 from loadtests.progress import make_progress
 from loadtests.server_flags import ExperimentError
+from loadtests.some_arms import with_arms
 from loadtests.target import describe, law_bounds_s
 
 RESULTS = Path(__file__).parent.parent / "results"
@@ -39,7 +40,7 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.experiment is None and arguments.resume is None:
         raise ConfigurationError("run: nothing to run; allowed: an experiment, or --resume FOLDER")
     path = experiment.find(arguments.experiment) if arguments.experiment else arguments.resume
-    asked = experiment.read(path) if arguments.experiment else None
+    asked = _asked(path, arguments.arms) if arguments.experiment else None
     chosen = asked or run_store.read_run(arguments.resume).experiment
     slices, predicted_s = plan.expected_slices(chosen), plan.predicted_s(chosen)
     progress = make_progress(console, chosen.blocks, slices, predicted_s)
@@ -53,6 +54,11 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
     finally:
         progress.close()
     return _said(outcome)
+
+
+def _asked(path: Path, arms: list[str] | None) -> Experiment:
+    whole = experiment.read(path)
+    return whole if arms is None else with_arms(path, whole, arms)
 
 
 def _said(outcome: runner.Outcome) -> int:
@@ -75,7 +81,7 @@ def _said(outcome: runner.Outcome) -> int:
 
 def _plan(arguments: argparse.Namespace, console: Console) -> int:
     path = experiment.find(arguments.experiment)
-    chosen = experiment.read(path)
+    chosen = _asked(path, arguments.arms)
     console.print(f"{chosen.name}: {chosen.question}", highlight=False)
     table = Table("block", "phase", "round", "order of arms (+: at once)")
     for block in range(chosen.blocks):
@@ -131,16 +137,27 @@ def _parser() -> argparse.ArgumentParser:
         help="go on with a run that was interrupted or killed, at its next block; an experiment "
         "named beside it must be what that run asked for",
     )
+    _add_arms(run)
     run.add_argument("--results", type=Path, default=RESULTS, help="where run folders go")
     run.set_defaults(command=_run)
     shown = commands.add_parser("plan", help="show slices and predicted time, measure nothing")
     shown.add_argument("experiment", help="a name (see `list`) or a TOML file")
+    _add_arms(shown)
     shown.set_defaults(command=_plan)
     commands.add_parser("list", help="the experiments there are").set_defaults(command=_list)
     web = commands.add_parser("ui", help="Locust's web UI against servers started on demand")
     web.add_argument("--web-port", type=int, default=8089, help="port of the page on 127.0.0.1")
     web.set_defaults(command=_ui)
     return parser
+
+
+def _add_arms(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--arms",
+        type=lambda text: [name.strip() for name in text.split(",")],
+        metavar="ARM,…",
+        help="only these of the experiment's arms; without its reference, the first is it",
+    )
 
 
 if __name__ == "__main__":

@@ -29,6 +29,8 @@ EXPIRY_MARGIN_S = 0.5
 LATE_PROBES = 3
 # When a replica that refused at once, as its law says, is looked at again.
 LATER_S = 1.0
+# Of a replica's connections: one after the other, each would find its server cold.
+OPENED_AT_ONCE = 8
 _NS_PER_S = 1_000_000_000
 
 
@@ -52,8 +54,12 @@ class Lines:
 
     def stand(self, count: int) -> None:
         """So many connections to each replica, ahead of time: one that is opened within a trial
-        holds up its first probe. Waits for no more than one answer that does not come."""
-        opening = [spawn(self._open, each, count) for each in range(len(self._idle))]
+        holds up its first probe. Waits for one answer that does not come, and no more in a row."""
+        opening = [
+            spawn(self._open, replica, len(range(first, count, OPENED_AT_ONCE)))
+            for replica in range(len(self._idle))
+            for first in range(OPENED_AT_ONCE)
+        ]
         joinall(opening, raise_error=True)
 
     def _open(self, replica: int, count: int) -> None:

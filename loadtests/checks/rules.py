@@ -220,7 +220,8 @@ OUTAGE_CROWDED = Rule(
     "outage_crowded",
     "warning",
     "the machine's CPUs were full in trials of outages",
-    "close other programs, or lower the phases' rates: time-outs may be the machine's",
+    "close other programs, lower the phases' rates, or run half of the arms at a time (`--arms`): "
+    "time-outs may be the machine's",
 )
 OUTAGE_UNTOLD = Rule(
     "outage_untold",
