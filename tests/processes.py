@@ -26,8 +26,11 @@ def descendants(pid: int) -> list[psutil.Process]:
 
 
 def are_gone(processes: list[psutil.Process]) -> bool:
-    return not any(
-        process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-        for process in processes
-        if psutil.pid_exists(process.pid)
-    )
+    return not any(map(_lives, processes))
+
+
+def _lives(process: psutil.Process) -> bool:
+    # It may end between two looks.
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
