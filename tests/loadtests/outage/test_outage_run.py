@@ -56,7 +56,7 @@ rounds = 1
 load = {{{{ model = "poisson", rate_rps = 40 }}}}
 [phases.outage]
 fault = "{fault}"
-before_s = 0.6
+before_s = 1.2
 fault_s = {fault_s}
 after_s = {after_s}
 victims_before = 4
@@ -112,12 +112,10 @@ def test_every_arm_went_through_every_fault_and_left_nothing(
         asked = sum(sum(outcomes.values()) for outcomes in line.bins)
         assert asked == pytest.approx(40 * line.ended_s, rel=0.5)
         assert line.false_accepts == line.false_rejects == line.hung == 0
-        assert line.revokes_ok > 0
+        assert line.revokes_ok >= 4
         assert line.revokes_ok + line.revokes_refused + line.revokes_indeterminate == 4 + 6
         assert line.probes > 0
-        assert 0.6 <= line.fault_s < line.mended_s
-    # Those before a fault, unless the machine itself holds one up; most of those during it.
-    assert sum(line.revokes_ok for line in lines.values()) >= 4 * len(lines)
+        assert 1.2 <= line.fault_s < line.mended_s
 
 
 def test_a_law_of_outages_stands_in_the_run(finished: Path) -> None:
