@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from loadtests.model import Carrier
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Endpoint:
     """A method and a path; `name` is what slices, charts and Locust's statistics call it."""
 
     method: str
     path: str
 
-    @property
+    # Every stamp holds one: made once it costs neither its making nor its room.
+    @cached_property
     def name(self) -> str:
         return f"{self.method} {self.path}"
 

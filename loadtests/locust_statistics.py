@@ -14,7 +14,9 @@ from typing import Any, cast
 from locust import stats
 
 from loadtests.recorder import Stamp
-from loadtests.visitor import describe
+from loadtests.visitor import failure
+
+_NS_PER_S = 1_000_000_000
 
 
 def tell(statistics: stats.RequestStats, stamps: Iterable[Stamp]) -> None:
@@ -27,9 +29,10 @@ def tell(statistics: stats.RequestStats, stamps: Iterable[Stamp]) -> None:
         summed = _sum(statistics, method, path, its_stamps)
         statistics.entries[path, method].extend(summed)
         statistics.total.extend(summed)
-        for stamp in its_stamps:
-            if (exception := describe(stamp)["exception"]) is not None:
-                statistics.log_error(method, path, exception)
+        for outcome, count in Counter(stamp.outcome for stamp in its_stamps).items():
+            if (exception := failure(outcome)) is not None:
+                for _ in range(count):
+                    statistics.log_error(method, path, exception)
 
 
 def _sum(
@@ -38,13 +41,14 @@ def _sum(
     # Declared of whole milliseconds, and given fractions by every client of Locust's.
     entry: Any = stats.StatsEntry(statistics, path, method)
     times_ms = [(stamp.done_ns - stamp.sent_ns) / 1e6 for stamp in stamps]
-    monotonic_zero_s = time.time() - time.monotonic()
-    done_s = [monotonic_zero_s + stamp.done_ns / 1e9 for stamp in stamps]
+    monotonic_zero_ns = time.time_ns() - time.monotonic_ns()
+    done_ns = [stamp.done_ns for stamp in stamps]
     entry.num_requests = len(stamps)
     entry.total_response_time = sum(times_ms)
     entry.min_response_time, entry.max_response_time = min(times_ms), max(times_ms)
     entry.total_content_length = sum(stamp.received_bytes for stamp in stamps)
     entry.response_times.update(Counter(map(stats.bucket_response_time, times_ms)))
-    entry.num_reqs_per_sec.update(Counter(map(int, done_s)))
-    entry.last_request_timestamp = max(done_s)
+    seconds = ((monotonic_zero_ns + each_ns) // _NS_PER_S for each_ns in done_ns)
+    entry.num_reqs_per_sec.update(Counter(seconds))
+    entry.last_request_timestamp = (monotonic_zero_ns + max(done_ns)) / _NS_PER_S
     return cast("stats.StatsEntry", entry)
