@@ -109,7 +109,7 @@ bench-generator: $(INSTALLED) ## what the generator can do: requests a core, aga
 bench-dispatch: $(INSTALLED) ## how late requests leave, at 1,000 to 10,000 a second
 	@$(BIN)/python -m loadtests.bench dispatch
 
-crosscheck: $(INSTALLED) ## whether wrk tells the same of the same servers (about 4 minutes; needs wrk on PATH)
+crosscheck: $(INSTALLED) ## whether wrk tells the same of the same servers (4 to 18 minutes, until it can be told; needs wrk on PATH)
 	@$(BIN)/python -m loadtests.bench crosscheck
 
 bench-workers: $(INSTALLED) ## whether three generator processes measure what one does (about 8 minutes)

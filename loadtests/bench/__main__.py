@@ -69,7 +69,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     several.set_defaults(command=_workers)
     check = commands.add_parser("crosscheck", help="whether wrk tells the same of the same servers")
-    check.add_argument("--rounds", type=_rounds, default=crosscheck.ROUNDS, help="at least 2")
+    check.add_argument(
+        "--rounds",
+        type=_rounds,
+        help=(
+            f"so many, 2 or more (default: {crosscheck.LEAST_ROUNDS} to {crosscheck.MOST_ROUNDS}, "
+            "until every interval is narrow enough to tell)"
+        ),
+    )
     check.set_defaults(command=_crosscheck)
     return parser
 

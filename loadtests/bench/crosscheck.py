@@ -1,7 +1,9 @@
 """The same servers driven by our generator and by wrk: do both tell the same of the arms?
 
-Slices of both tools and of every arm are interleaved, each round in an order of its own. Every arm
-has one replica, as wrk drives one address.
+The arms take turns, each round in an order of its own, and at each arm both tools, one right after
+the other: what a machine does meanwhile meets both. Every arm has one replica, as wrk drives one
+address. Rounds are added until every interval is narrow enough to tell; where it lies counts for
+nothing in that.
 """
 
 from __future__ import annotations
@@ -9,16 +11,15 @@ from __future__ import annotations
 import random
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import product
 
 from rich.console import Console
 from rich.progress import track
 
 from loadtests import target
 from loadtests.bench import crosscheck_report, wrk
-from loadtests.bench.agreement import Rounds, Seen
+from loadtests.bench.agreement import Rounds, Seen, agreements
 from loadtests.bench.tools import Tool, ours, wrks
 from loadtests.block import BlockPlan, placed, ready
 from loadtests.messages import ArmTarget
@@ -29,43 +30,70 @@ from loadtests.target import RunSecrets, running_arms
 # The cost floor, the two ends of the argument, and a cache between them.
 ARMS = ("none", "session_redis", "jwt_hs256", "session_nearcache")
 REFERENCE = "session_redis"
-ROUNDS = 6
+LEAST_ROUNDS, MOST_ROUNDS = 6, 30
 SLICE_S = 2.0
 CONNECTIONS = 32
 # Few, and a cache that forgets none of them while they are asked for: else a tool that asks faster,
 # or begins at another time since the cache was filled, would meet fewer misses.
 POPULATION = 512
-SETTINGS: Mapping[str, Mapping[str, Setting]] = {"session_nearcache": {"cache_ttl_s": 60.0}}
+SETTINGS: Mapping[str, Mapping[str, Setting]] = {
+    "session_nearcache": {"cache_ttl_s": 60.0},
+    # More than the most rounds take.
+    "jwt_hs256": {"token_ttl_s": 3_600},
+}
 # What credentials that carry state hold from the start: our users have written carts by the time
 # they are measured, wrk sends what was minted, and a server must have as much to decode for either.
 STATE_BYTES = 64
-# About what a slice takes in all; credentials must outlive every one of them.
+# About what a slice takes in all.
 SLICE_IN_ALL_S = 5.0
 OURS, WRK = "ours", "wrk"
 
 
-def main(console: Console, rounds: int = ROUNDS) -> int:
-    """0: they agree; 1: they do not. Raises ConfigurationError where there is no wrk."""
+def main(console: Console, rounds: int | None = None) -> int:
+    """`rounds`: so many; None: as many as it takes, within bounds.
+
+    0: they agree; 1: they do not. Raises ConfigurationError where there is no wrk.
+    """
     wrk.find()
+    least, most = (rounds, rounds) if rounds else (LEAST_ROUNDS, MOST_ROUNDS)
     plan = a_plan(ARMS, SLICE_S)
     tools: Mapping[str, Tool] = {OURS: ours, WRK: wrks}
-    takes_s = rounds * len(ARMS) * len(tools) * SLICE_IN_ALL_S
-    with standing(plan, takes_s) as targets:
-        turns = track(range(rounds), "rounds", console=console, transient=True)
-        seen = look(plan, targets, tools, turns)
+
+    def tells(seen: Mapping[str, Rounds]) -> bool:
+        return len(seen[OURS][REFERENCE]) >= least and are_decided(seen)
+
+    with standing(plan, takes_s(most)) as targets:
+        turns = track(range(most), "rounds", console=console, transient=True)
+        seen = look(plan, targets, tools, turns, tells)
     return crosscheck_report.show(console, seen[OURS], seen[WRK], REFERENCE)
 
 
+def takes_s(rounds: int) -> float:
+    """About how long so many rounds take; credentials must outlive them."""
+    return rounds * len(ARMS) * len((OURS, WRK)) * SLICE_IN_ALL_S
+
+
+def are_decided(seen: Mapping[str, Rounds]) -> bool:
+    """Whether every interval is narrow enough to tell."""
+    return all(each.is_decided for each in agreements(seen[OURS], seen[WRK], REFERENCE))
+
+
 def look(
-    plan: BlockPlan, targets: Sequence[ArmTarget], tools: Mapping[str, Tool], rounds: Iterable[int]
+    plan: BlockPlan,
+    targets: Sequence[ArmTarget],
+    tools: Mapping[str, Tool],
+    rounds: Iterable[int],
+    is_enough: Callable[[Mapping[str, Rounds]], bool] = lambda _seen: False,
 ) -> dict[str, Rounds]:
-    """By tool and arm, what each round showed."""
+    """By tool and arm, what each round showed; the last round is one after which it is enough."""
     seen: dict[str, dict[str, list[Seen]]] = {tool: defaultdict(list) for tool in tools}
-    turns = list(product(tools, targets))
     for number in rounds:
         dice = random.Random(number)  # noqa: S311
-        for tool, each in dice.sample(turns, len(turns)):
-            seen[tool][each.arm].append(tools[tool](plan, each, number))
+        for each in dice.sample(targets, len(targets)):
+            for tool in dice.sample(sorted(tools), len(tools)):
+                seen[tool][each.arm].append(tools[tool](plan, each, number))
+        if is_enough(seen):
+            break
     return {tool: dict(by_arm) for tool, by_arm in seen.items()}
 
 

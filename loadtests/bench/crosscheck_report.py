@@ -35,9 +35,10 @@ def show(console: Console, ours: Rounds, theirs: Rounds, reference: str) -> int:
 
 
 def _seen_table(ours: Rounds, theirs: Rounds) -> Table:
+    rounds = max(map(len, ours.values()))
     table = Table(
         "arm", "tool", "req/s", "req/core-s", "busy", "foreign", "client µs", "p50 ms", "p99 ms",
-        title="mean of the slices; p50 and p99: the median slice",
+        title=f"mean of {rounds} slices each; p50 and p99: the median slice",
     )  # fmt: skip
     for arm in ours:
         for tool, slices in (("ours", ours[arm]), ("wrk", theirs[arm])):
@@ -80,7 +81,7 @@ def _goal(each: Agreement, reference: str) -> Goal:
         f"{apart.middle:+.1%} ({apart.low:+.1%} to {apart.high:+.1%})"
     )
     if not each.is_decided:
-        measured += ", too wide to tell: more rounds, or a quieter machine"
+        measured += ", too wide to tell: a quieter machine, or more --rounds"
     return Goal(
         what=f"{each.candidate} ÷ {reference}, {each.metric}",
         goal=f"0 within, or < {NEGLIGIBLE:.0%}; ± {WIDEST:.0%} at most",

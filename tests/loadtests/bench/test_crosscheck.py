@@ -134,8 +134,52 @@ def test_rounds_differ_in_their_order_and_hold_every_tool_at_every_arm_once() ->
     rounds = [[turn[1:] for turn in order if turn[0] == number] for number in range(6)]
     everything = {(t, a) for t in ("ours", "wrk") for a in ("none", "jwt_hs256")}
     assert all(len(each) == 4 and set(each) == everything for each in rounds)
-    assert len({tuple(each) for each in rounds}) > 1
+    # One tool right after the other at each arm, now this one first, now that.
+    assert all(each[0][1] == each[1][1] and each[2][1] == each[3][1] for each in rounds)
+    assert {each[0][0] for each in rounds} == {"ours", "wrk"}
+    assert {each[0][1] for each in rounds} == {"none", "jwt_hs256"}
     assert [len(slices) for by_arm in told.values() for slices in by_arm.values()] == [6] * 4
+
+
+def looked_at(
+    spread: float, monkeypatch: pytest.MonkeyPatch, rounds: int | None = None
+) -> tuple[int, int]:
+    """The status, and how many rounds were made, where wrk's slices differ by `spread`."""
+
+    def tool(middle: float, spread: float) -> tools.Tool:
+        def look(_plan: object, target: ArmTarget, number: int) -> Seen:
+            made.append(number)
+            value = middle * (1 + spread * (-1) ** number * (target.arm == "none"))
+            return seen(value, value)
+
+        return look
+
+    made: list[int] = []
+    standing = contextlib.nullcontext([ArmTarget(arm, "bearer", "", ()) for arm in crosscheck.ARMS])
+    monkeypatch.setattr(crosscheck, "standing", lambda *_: standing)
+    monkeypatch.setattr(crosscheck, "ours", tool(10.0, 0.0))
+    monkeypatch.setattr(crosscheck, "wrks", tool(10.0, spread))
+    monkeypatch.setattr(wrk, "find", lambda: "wrk")
+    console = Console(file=io.StringIO())
+    return crosscheck.main(console, rounds), len(set(made))
+
+
+def test_rounds_are_added_until_every_interval_is_narrow_enough(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert looked_at(0.01, monkeypatch) == (0, crosscheck.LEAST_ROUNDS)
+    status, rounds = looked_at(0.2, monkeypatch)
+    assert status == 0
+    assert crosscheck.LEAST_ROUNDS < rounds < crosscheck.MOST_ROUNDS
+    assert looked_at(0.9, monkeypatch) == (1, crosscheck.MOST_ROUNDS)
+    assert looked_at(0.01, monkeypatch, rounds=3) == (0, 3)
+    assert looked_at(0.9, monkeypatch, rounds=3) == (1, 3)
+
+
+def test_every_credential_outlives_the_most_rounds() -> None:
+    plan = crosscheck.a_plan(crosscheck.ARMS, slice_s=1.0)
+    with crosscheck.standing(plan, crosscheck.takes_s(crosscheck.MOST_ROUNDS)) as targets:
+        assert [target.arm for target in targets] == list(crosscheck.ARMS)
 
 
 def shown(ratio: float) -> tuple[int, str]:
