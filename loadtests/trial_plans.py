@@ -19,6 +19,10 @@ REFUSED_FOR_S = 0.1
 # Trials that overlap may take this share of the load with their probes, or of the capacity where
 # hardly any load is asked for.
 PROBES_OF_LOAD, PROBES_OF_CAPACITY = 0.8, 0.2
+# One trial's probes may bring the load to this share of the capacity where less is asked, before
+# they become sparser: at 30% that is half of what a load may be off. Nor sparser than a tenth of
+# the victims' life, or there would be nothing to see.
+ONE_TRIAL_OF_CAPACITY, MOST_SPACING_OF_LIFE = 0.35, 0.1
 # Probes pause while a victim is minted, and where the others have all been refused.
 PROBING_SHARE = 0.8
 # Without a capacity to be a share of.
@@ -85,7 +89,7 @@ def sizes_of(
 ) -> Sizes:
     """Of each of an arm's `slices` in a phase, where its law's bound is `bound_s`; `capacity_rps`
     0: not known, and no background."""
-    spacing_s = trials.spacing_s(bound_s)
+    spacing_s = _spacing_s(trials, bound_s, replicas, capacity_rps)
     count = trials.in_a_slice(bound_s, slices)
     each_rps = replicas / spacing_s
     asked_rps = trials.background_fraction * capacity_rps
@@ -95,6 +99,18 @@ def sizes_of(
         asked_rps - PROBING_SHARE * at_once * each_rps, LEAST_BACKGROUND_OF_LOAD * asked_rps
     )
     return Sizes(count, at_once, spacing_s, background_rps)
+
+
+def _spacing_s(trials: Trials, bound_s: float | None, replicas: int, capacity_rps: float) -> float:
+    """As the experiment says; by the law, sparser where that is more than an arm can take."""
+    spacing_s = trials.spacing_s(bound_s)
+    if trials.probe_every_s is not None or not capacity_rps:
+        return spacing_s
+    fraction = trials.background_fraction
+    room = max(fraction, ONE_TRIAL_OF_CAPACITY) - LEAST_BACKGROUND_OF_LOAD * fraction
+    probes = PROBING_SHARE * replicas
+    most_rps = max(room * capacity_rps, probes / (MOST_SPACING_OF_LIFE * trials.ttl_s))
+    return max(spacing_s, round(probes / most_rps, 4))
 
 
 def _even(count: int, at_most: int) -> int:

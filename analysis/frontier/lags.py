@@ -26,6 +26,8 @@ class Seen(Protocol):
     def phase(self) -> str: ...
     @property
     def lag_low_s(self) -> float: ...
+    @property
+    def probe_every_s(self) -> float | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class Lag:
     `measured_s` is the `statistic` (`p99`, `longest` of too few) of `trials` replica-trials, for
     credentials that lived `life_s`; `law_s` the law's bound (None: none) for the credentials whose
     cost was measured, which counts for nothing once it was `broken`; `tried_s` its bound for those
-    on trial, which may live shorter.
+    on trial, which may live shorter; `spacing_s` is that of the probes that measured it.
     """
 
     kind: LagKind
@@ -46,6 +48,7 @@ class Lag:
     trials: int = 0
     life_s: float | None = None
     tried_s: float | None = None
+    spacing_s: float | None = None
     broken: bool = False
 
     @property
@@ -118,7 +121,8 @@ def lag_of(
     if found is None or found.value is None:
         never = found is not None and found.never_ends
         return _unmeasured(law, law_s, broken=broken, never=never)
-    spacing_s = phase.trials.spacing_s(bound_s) if phase.trials else 0.0
+    mine = [trial for trial in seen if trial.phase == phase.name]
+    spacing_s = _spacing_s(mine, phase, bound_s)
     kind: LagKind = "at_most" if found.value <= spacing_s else "measured"
     measured = Lag(
         kind=kind,
@@ -126,9 +130,10 @@ def lag_of(
         law_s=law_s,
         statistic="p99" if found.metric.name == "revocation_lag_p99_s" else "longest",
         measured_s=found.value,
-        trials=sum(trial.phase == phase.name for trial in seen),
+        trials=len(mine),
         life_s=phase.trials.ttl_s if phase.trials else None,
         tried_s=bound_s,
+        spacing_s=spacing_s,
         broken=broken,
     )
     if _ended_by_expiry(measured):
@@ -136,11 +141,15 @@ def lag_of(
     return measured
 
 
-def resolution_s(phase: Phase, lags: Iterable[Lag]) -> float:
+def resolution_s(lags: Iterable[Lag]) -> float:
     """The finest spacing of probes among the arms: what is shorter was measured of none."""
-    if phase.trials is None:
-        return 0.0
-    return min((phase.trials.spacing_s(lag.tried_s) for lag in lags), default=0.0)
+    return min((lag.spacing_s for lag in lags if lag.spacing_s is not None), default=0.0)
+
+
+def _spacing_s(seen: Sequence[Seen], phase: Phase, bound_s: float | None) -> float:
+    """What the trials say was asked; where they say nothing, what the phase asks."""
+    asked = [trial.probe_every_s for trial in seen if trial.probe_every_s is not None]
+    return max(asked, default=phase.trials.spacing_s(bound_s) if phase.trials else 0.0)
 
 
 def _statistic(results: Sequence[Result]) -> Result | None:

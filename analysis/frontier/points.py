@@ -72,7 +72,7 @@ class Frontier:
     @property
     def axis(self) -> LagAxis:
         lags = [point.lag for point in self.points]
-        return LagAxis.of(lags, resolution_s(self.revocation, lags))
+        return LagAxis.of(lags, resolution_s(lags))
 
     @property
     def top(self) -> float:

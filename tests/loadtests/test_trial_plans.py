@@ -71,6 +71,21 @@ def test_the_law_says_how_many_and_how_closely(
     assert found.trials == a_slice
 
 
+@pytest.mark.parametrize(
+    ("capacity_rps", "fraction", "spacing_s"),
+    # 2,000 probes a second in the finest case, four fifths of the time. A load of 30% leaves them
+    # 32% of the capacity, one of 80% leaves them 72%, none leaves them 35%.
+    [(8_000.0, 0.3, 0.002), (5_000.0, 0.3, 0.002), (2_600.0, 0.3, 0.0038), (2_500.0, 0.8, 0.002),
+     (2_500.0, 0.0, 0.0037), (1.0, 0.3, 0.3), (0.0, 0.3, 0.002)],
+)  # fmt: skip
+def test_probes_are_sparser_where_those_of_one_trial_would_be_more_than_the_load(
+    capacity_rps: float, fraction: float, spacing_s: float
+) -> None:
+    trials = Trials(None, None, None, 3, fraction)
+    assert sizes(trials, 0.0, capacity_rps).probe_every_s == pytest.approx(spacing_s)
+    assert sizes(Trials(None, None, 0.005, 3, fraction), 0.0, capacity_rps).probe_every_s == 0.005
+
+
 def test_what_the_experiment_says_stands() -> None:
     told = sizes(Trials(7, 3, 0.005, 2, 0.3), 900.0)
     assert (told.trials, told.at_once, told.probe_every_s) == (7, 3, 0.005)

@@ -87,6 +87,23 @@ def test_tokens_stand_at_the_life_of_those_whose_cost_was_measured() -> None:
     assert lag(2.9, None).seconds == 3.0
 
 
+def test_what_probes_were_too_sparse_to_see_counts_as_their_spacing() -> None:
+    phase = a_phase("revocation")
+    result = Result(
+        arm="session_redis", phase=phase.name, scenario=None, endpoint=None,
+        metric=METRICS["revocation_lag_p99_s"], value=0.003, low=None, high=None, blocks=5,
+        reason=None, by_block={},
+    )  # fmt: skip
+    law = LawRecord(0.0, "at once", "unaffected", "unaffected")
+    seen = [a_trial(phase=name, probe_every_s=s) for name, s in ((phase.name, 0.004), ("other", 1))]
+    lag = lag_of(law, [result], phase, seen)
+    assert lag is not None
+    assert (lag.kind, lag.seconds, lag.spacing_s) == ("at_most", 0.004, 0.004)
+    noted_nothing = lag_of(law, [result], phase, [a_trial(phase=phase.name)])
+    assert noted_nothing is not None
+    assert (noted_nothing.kind, noted_nothing.spacing_s) == ("measured", 0.002)
+
+
 def test_the_life_of_minted_tokens_is_that_of_their_arms_settings(tmp_path: Path) -> None:
     run = the_run()
     arms = tuple(
