@@ -8,7 +8,7 @@ PICTURE ?= results/calibration.svg
 WEB_PORT ?= 8089
 
 .PHONY: help bench spectrum algorithms payload population slo rtt revocation refresh outage aa report smoke \
-  ui test fuzz check \
+  ui test test-failed fuzz check \
   compare gate bench-servers bench-logins bench-generator bench-dispatch bench-workers calibrate crosscheck \
   up down lock clean
 .DEFAULT_GOAL := help
@@ -87,6 +87,9 @@ ui: $(INSTALLED) ## Locust's web UI on 127.0.0.1:8089; servers start when a test
 
 test: $(INSTALLED) ## run every test
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-failed: $(INSTALLED) ## run the tests that failed last once more, one at a time
+	@$(BIN)/python -m pytest --last-failed --last-failed-no-failures none
 
 fuzz: $(INSTALLED) ## millions of hostile credentials against every strategy (about 15 minutes)
 	@AUTHBENCH_FUZZ=full $(BIN)/python -m pytest tests/servers/test_fuzz.py
