@@ -108,9 +108,8 @@ def _spacing_s(trials: Trials, bound_s: float | None, replicas: int, capacity_rp
         return spacing_s
     fraction = trials.background_fraction
     room = max(fraction, ONE_TRIAL_OF_CAPACITY) - LEAST_BACKGROUND_OF_LOAD * fraction
-    probes = PROBING_SHARE * replicas
-    most_rps = max(room * capacity_rps, probes / (MOST_SPACING_OF_LIFE * trials.ttl_s))
-    return max(spacing_s, round(probes / most_rps, 4))
+    most_rps = max(room * capacity_rps, replicas / (MOST_SPACING_OF_LIFE * trials.ttl_s))
+    return max(spacing_s, round(replicas / most_rps, 4))
 
 
 def _even(count: int, at_most: int) -> int:
