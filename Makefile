@@ -63,11 +63,12 @@ outage: $(INSTALLED) ## every strategy through twelve faults: store, network, re
 smoke: $(INSTALLED) ## the same path in half a minute: every strategy and scenario once
 	@$(MAKE) --no-print-directory _run EXPERIMENT=smoke
 
-# ARMS=none,session_redis,… measures only these. A run judged INVALID (status 3) still gets its
-# report, and what else THEN asks of the analysis, before make fails.
+# ARMS=none,session_redis,… measures only these; with GROUPS=2 the arms of outages go in two groups,
+# one after the other. A run judged INVALID (status 3) still gets its report, and what else THEN asks
+# of the analysis, before make fails.
 .PHONY: _run
 _run:
-	@status=0; $(BIN)/python -m loadtests run $(EXPERIMENT) $(if $(ARMS),--arms $(ARMS)) || status=$$?; \
+	@status=0; $(BIN)/python -m loadtests run $(EXPERIMENT) $(if $(ARMS),--arms $(ARMS)) $(if $(GROUPS),--groups $(GROUPS)) || status=$$?; \
 	  for step in report $(THEN); do \
 	    case $$status in 0|3) status=0; $(BIN)/python -m analysis $$step results/latest || status=$$? ;; esac; \
 	  done; exit $$status

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
+from itertools import groupby
 from pathlib import Path
 
 from rich.console import Console
@@ -14,7 +15,7 @@ from loadtests import experiment, plan, run_store, runner, ui
 from loadtests.model import ConfigurationError, Experiment
 from loadtests.progress import make_progress
 from loadtests.server_flags import ExperimentError
-from loadtests.some_arms import with_arms
+from loadtests.some_arms import in_groups, with_arms
 from loadtests.target import describe, law_bounds_s
 
 RESULTS = Path(__file__).parent.parent / "results"
@@ -40,7 +41,7 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.experiment is None and arguments.resume is None:
         raise ConfigurationError("run: nothing to run; allowed: an experiment, or --resume FOLDER")
     path = experiment.find(arguments.experiment) if arguments.experiment else arguments.resume
-    asked = _asked(path, arguments.arms) if arguments.experiment else None
+    asked = _asked(path, arguments) if arguments.experiment else None
     chosen = asked or run_store.read_run(arguments.resume).experiment
     slices, predicted_s = plan.expected_slices(chosen), plan.predicted_s(chosen)
     progress = make_progress(console, chosen.blocks, slices, predicted_s)
@@ -56,9 +57,11 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
     return _said(outcome)
 
 
-def _asked(path: Path, arms: list[str] | None) -> Experiment:
-    whole = experiment.read(path)
-    return whole if arms is None else with_arms(path, whole, arms)
+def _asked(path: Path, arguments: argparse.Namespace) -> Experiment:
+    asked = experiment.read(path)
+    if arguments.arms is not None:
+        asked = with_arms(path, asked, arguments.arms)
+    return asked if arguments.groups is None else in_groups(asked, arguments.groups)
 
 
 def _said(outcome: runner.Outcome) -> int:
@@ -81,16 +84,15 @@ def _said(outcome: runner.Outcome) -> int:
 
 def _plan(arguments: argparse.Namespace, console: Console) -> int:
     path = experiment.find(arguments.experiment)
-    chosen = _asked(path, arguments.arms)
+    chosen = _asked(path, arguments)
     console.print(f"{chosen.name}: {chosen.question}", highlight=False)
     table = Table("block", "phase", "round", "order of arms (+: at once)")
     for block in range(chosen.blocks):
-        rounds: dict[tuple[str, int], list[str]] = {}
-        for planned in plan.plan_block(chosen, block):
-            rounds.setdefault((planned.phase, planned.round), []).append(planned.arm)
-        for (phase, number), arms in rounds.items():
-            between = " + " if chosen.phase(phase).outage else " → "
-            table.add_row(str(block), phase, str(number), between.join(arms))
+        rounds = groupby(plan.plan_block(chosen, block), key=lambda s: (s.phase, s.round))
+        for (phase, number), slices in rounds:
+            turns = plan.at_once(chosen, list(slices))
+            order = " → ".join(" + ".join(planned.arm for planned in turn) for turn in turns)
+            table.add_row(str(block), phase, str(number), order)
     console.print(table)
     counts = Counter(planned.phase for planned in plan.plan_block(chosen, 0))
     each = ", ".join(f"{phase} {count}" for phase, count in counts.items())
@@ -137,12 +139,12 @@ def _parser() -> argparse.ArgumentParser:
         help="go on with a run that was interrupted or killed, at its next block; an experiment "
         "named beside it must be what that run asked for",
     )
-    _add_arms(run)
+    _add_choices(run)
     run.add_argument("--results", type=Path, default=RESULTS, help="where run folders go")
     run.set_defaults(command=_run)
     shown = commands.add_parser("plan", help="show slices and predicted time, measure nothing")
     shown.add_argument("experiment", help="a name (see `list`) or a TOML file")
-    _add_arms(shown)
+    _add_choices(shown)
     shown.set_defaults(command=_plan)
     commands.add_parser("list", help="the experiments there are").set_defaults(command=_list)
     web = commands.add_parser("ui", help="Locust's web UI against servers started on demand")
@@ -151,12 +153,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_arms(parser: argparse.ArgumentParser) -> None:
+def _add_choices(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--arms",
         type=lambda text: [name.strip() for name in text.split(",")],
         metavar="ARM,…",
         help="only these of the experiment's arms; without its reference, the first is it",
+    )
+    parser.add_argument(
+        "--groups",
+        type=int,
+        metavar="N",
+        help="of outages: arms go in N groups, one after the other, where all at once are too much",
     )
 
 

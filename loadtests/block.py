@@ -105,7 +105,8 @@ def measure_block(
 def server_settings(experiment: Experiment) -> dict[str, Setting]:
     """What the experiment asks for, with users enough for the population, every victim and
     a spare one."""
-    trials = sum(phase.rounds for phase in experiment.phases if phase.outage is not None)
+    rounds = sum(phase.rounds for phase in experiment.phases if phase.outage is not None)
+    trials = rounds * experiment.groups
     users = spare_user(experiment) + 1 + trials * most_victims(experiment)
     return {**experiment.server, "users": users}
 

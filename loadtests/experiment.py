@@ -78,6 +78,7 @@ class _File(Table):
     max_repeats: Annotated[int, Field(ge=0)] = 2
     max_server_cpus: Count | None = None
     generators: Count = 1
+    groups: Count = 1
     server: dict[str, Setting] = Field(default_factory=dict)
     arms: Annotated[list[_Arm], Field(min_length=1)]
     phases: Annotated[list[PhaseTable], Field(min_length=1)]
@@ -140,6 +141,7 @@ def _to_model(name: str, file: _File) -> Experiment:
         server=file.server,
         max_server_cpus=file.max_server_cpus,
         generators=file.generators,
+        groups=file.groups,
         gates=tuple(file.gate.rules),
     )
 

@@ -23,6 +23,17 @@ def check_whole(path: Path, experiment: Experiment, control: str | None) -> None
     _check_searches(path, experiment)
     _check_servers(path, experiment)
     _check_outages(path, experiment)
+    check_groups(f"{path}: groups", experiment)
+
+
+def check_groups(key: str, experiment: Experiment) -> None:
+    """Raises as `check_whole` does, `key` being where the number of groups was said."""
+    most = len(experiment.arms) if experiment.is_of_outages else 1
+    if not 1 <= experiment.groups <= most:
+        why = (
+            "as many as there are arms" if most > 1 else "as only outages meet several arms at once"
+        )
+        raise ConfigurationError(f"{key} = {experiment.groups}; allowed: 1 to {most}, {why}")
 
 
 def _check_names(path: Path, experiment: Experiment, control: str | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from loadtests.model import SOON_S, Arm, Experiment, Phase, PlannedSlice, Trials
 from loadtests.trial_plans import (
@@ -48,6 +48,19 @@ def plan_block(experiment: Experiment, block: int) -> list[PlannedSlice]:
     ]
 
 
+def at_once(experiment: Experiment, round_: Sequence[PlannedSlice]) -> list[list[PlannedSlice]]:
+    """The slices of one round, those together that go at the same time: each by itself, in outages
+    as many arms as its group has. Arms are dealt out in their order, so that what is alike, and
+    stands side by side in an experiment, is spread."""
+    if not experiment.is_of_outages:
+        return [[planned] for planned in round_]
+    place = {arm.name: number for number, arm in enumerate(experiment.arms)}
+    return [
+        [planned for planned in round_ if place[planned.arm] % experiment.groups == group]
+        for group in range(experiment.groups)
+    ]
+
+
 def predicted_s(
     experiment: Experiment, law_bounds_s: Mapping[str, float | None] | None = None
 ) -> float:
@@ -75,9 +88,9 @@ def _rounds(phase: Phase) -> int:
 def _phase_s(
     experiment: Experiment, phase: Phase, law_bounds_s: Mapping[str, float | None] | None
 ) -> float:
-    """Of one block. In outages all arms go at once."""
+    """Of one block. In outages the arms of a group go at once."""
     if phase.outage is not None:
-        return phase.rounds * (phase.outage.trial_s + OUTAGE_FIXED_S)
+        return phase.rounds * experiment.groups * (phase.outage.trial_s + OUTAGE_FIXED_S)
     return _rounds(phase) * sum(
         _slice_s(experiment, phase, arm, law_bounds_s) for arm in experiment.arms_in(phase)
     )

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
+from loadtests.experiment_checks import check_groups
 from loadtests.gates import check_rules
 from loadtests.model import CONTROL_SUFFIX, ConfigurationError, Experiment, Phase
 
@@ -38,6 +39,14 @@ def with_arms(path: Path, experiment: Experiment, names: Collection[str]) -> Exp
     )
     check_rules(path, narrowed)
     return narrowed
+
+
+def in_groups(experiment: Experiment, groups: int) -> Experiment:
+    """Its arms go in so many groups, one after the other. Raises ConfigurationError where that
+    cannot be."""
+    grouped = replace(experiment, groups=groups)
+    check_groups("--groups", grouped)
+    return grouped
 
 
 def _left_of(phase: Phase, left: Collection[str]) -> tuple[str, ...]:

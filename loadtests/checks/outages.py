@@ -42,8 +42,8 @@ def outage_findings(
 
 
 def _crowded(phase: Phase, trials: Sequence[OutageRecord]) -> list[Finding]:
-    """Once for all arms, as they go through a trial together."""
-    shares = {each.trial: each.busy_share or 0.0 for each in trials}
+    """Once for all arms that go through a trial together."""
+    shares = {(each.trial, each.started_s): each.busy_share or 0.0 for each in trials}
     full = [share for share in shares.values() if share > BUSY_LIMIT]
     if not full:
         return []

@@ -220,8 +220,8 @@ OUTAGE_CROWDED = Rule(
     "outage_crowded",
     "warning",
     "the machine's CPUs were full in trials of outages",
-    "close other programs, lower the phases' rates, or run half of the arms at a time (`--arms`): "
-    "time-outs may be the machine's",
+    "close other programs, lower the phases' rates, or let arms go in two groups, one after the "
+    "other (`--groups 2`): time-outs may be the machine's",
 )
 OUTAGE_UNTOLD = Rule(
     "outage_untold",

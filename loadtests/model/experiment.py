@@ -117,7 +117,7 @@ class Outage:
 @dataclass(frozen=True, slots=True)
 class Phase:
     """A part with one purpose: some rounds of one slice an arm, in `slo` phases of one probe, in
-    `outage` phases of one trial of all arms at once.
+    `outage` phases of one trial of all arms at once, or of a group of them after the other.
 
     `store_delay_s` is added to each round trip between servers and store; None: not asked for.
     `arms` names those that take part; empty: all.
@@ -160,7 +160,8 @@ class Precision:
 class Experiment:
     """What a TOML file asks for. `arms` holds the control too, named `<arm>#2`.
 
-    `blocks` are the fewest where a `precision` is asked for.
+    `blocks` are the fewest where a `precision` is asked for. `groups`: the arms of outages go in
+    so many, one after the other, where all at once are too much for a machine.
     """
 
     name: str
@@ -178,6 +179,7 @@ class Experiment:
     server: Mapping[str, Setting] = field(default_factory=dict)
     max_server_cpus: int | None = None
     generators: int = 1
+    groups: int = 1
     gates: tuple[str, ...] = ()
     precision: Precision | None = None
 

@@ -1,4 +1,5 @@
-"""One outage block: every arm, one store, and each phase's fault once a round, all arms at once."""
+"""One outage block: every arm, one store, and each phase's fault once a round, all arms at once or
+one group after the other."""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ from loadtests.outage.house import House, furnished
 from loadtests.outage.judge import outage_record
 from loadtests.outage.sightings import Sighted
 from loadtests.outage.timeline import victims_life_s
-from loadtests.plan import plan_block, predicted_s
+from loadtests.plan import at_once, plan_block, predicted_s
 from loadtests.target import MeasurementError, RunningArm
 
 _NS_PER_S = 1_000_000_000
@@ -74,9 +75,10 @@ def measure_outages(
 
 
 def _trials(plan: BlockPlan, block: int) -> list[list[PlannedSlice]]:
-    """By phase and round; the turns within one mean nothing, as all arms go at once."""
+    """By phase, round and group; the turns within one mean nothing, as its arms go at once."""
     slices = plan_block(plan.experiment, block)
-    return [list(group) for _, group in groupby(slices, key=lambda s: (s.phase, s.round))]
+    rounds = groupby(slices, key=lambda s: (s.phase, s.round))
+    return [trial for _, round_ in rounds for trial in at_once(plan.experiment, list(round_))]
 
 
 def _ready(
@@ -112,7 +114,7 @@ def _ready(
 
 
 class _Trial:
-    """One trial of one fault, by every arm."""
+    """One trial of one fault, by the arms of `slices`."""
 
     def __init__(
         self,
@@ -159,7 +161,7 @@ class _Trial:
             seed=self._slices[0].seed,
             # Nobody is revoked twice, as what a replica remembers of it outlives a store.
             first_victim=experiment.population + self._number * most_victims(experiment),
-            lives_s={name: victims_life_s(outage, law) for name, law in self._laws.items()},
+            lives_s={s.arm: victims_life_s(outage, self._laws[s.arm]) for s in self._slices},
         )
 
     def _case(self, sighted: Sighted, begin_ns: int, course: Course) -> Case:

@@ -16,8 +16,9 @@ from loadtests.model import Load, Outage
 
 @dataclass(frozen=True, slots=True)
 class TrialPlan:
-    """One trial. `first_victim`: the number of the first user to be revoked. `lives_s`: by arm, of
-    the victims' credentials; null: as long as usual, which outlives the trial or knows no end."""
+    """One trial. `first_victim`: the number of the first user to be revoked. `lives_s`: by arm that
+    takes part, of the victims' credentials; null: as long as usual, which outlives the trial or
+    knows no end."""
 
     outage: Outage
     load: Load

@@ -1,4 +1,4 @@
-"""The generator's part of an outage block: every arm browsed, revoked and probed at the same time.
+"""The generator's part of an outage block: arms browsed, revoked and probed at the same time.
 
 One dispatcher and one stage an arm, all in this process. It does as the runner cues, and knows
 nothing of the faults.
@@ -66,7 +66,9 @@ class OutageWalk:
         # From here on cues are heard.
         self._emit(Message(stands=True))
         while (plan := self._next_cue().trial) is not None:
-            acts = [Act(company, plan, self._order, self._watchdog) for company in self._all]
+            acts = [
+                Act(self._companies[arm], plan, self._order, self._watchdog) for arm in plan.lives_s
+            ]
             _together([spawn(act.rehearse) for act in acts])
             gc.collect()
             self._emit(Message(stands=True))
@@ -75,10 +77,6 @@ class OutageWalk:
             for sighted in self._play(acts, begin_ns, plan):
                 self._emit(Message(sighted=sighted))
         self._emit(Message(done=True))
-
-    @property
-    def _all(self) -> list[Company]:
-        return list(self._companies.values())
 
     def _play(self, acts: list[Act], begin_ns: int, plan: TrialPlan) -> list[Sighted]:
         end_ns = begin_ns + int(plan.outage.trial_s * _NS_PER_S)

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loadtests.block import most_victims, server_settings
+from loadtests.experiment import find, read
 from loadtests.model import Experiment, PlannedSlice
-from loadtests.plan import expected_slices, plan_block, predicted_s
+from loadtests.plan import at_once, expected_slices, plan_block, predicted_s
 from tests.builders import a_phase, an_arm, an_experiment
 
 
@@ -136,6 +138,22 @@ def test_an_arm_sits_out_a_phase_that_does_not_name_it() -> None:
     assert orders(plan_block(alone, 0))["capacity"] == by_phase["capacity"]
     full = dataclasses.replace(experiment, phases=(everyone, dataclasses.replace(few, arms=())))
     assert predicted_s(alone) < predicted_s(experiment) < predicted_s(full)
+
+
+def test_arms_of_outages_go_at_once_or_in_groups() -> None:
+    lab = read(find("outage"))
+    for groups in (1, 2, 4):
+        experiment = dataclasses.replace(lab, groups=groups)
+        slices = [s for s in plan_block(experiment, 0) if s.phase == lab.phases[0].name]
+        turns = at_once(experiment, slices)
+        assert len(turns) == groups
+        assert sorted(s.arm for turn in turns for s in turn) == sorted(a.name for a in lab.arms)
+        assert max(map(len, turns)) - min(map(len, turns)) <= 1
+        more = int(server_settings(experiment)["users"]) - int(server_settings(lab)["users"])
+        assert more == (groups - 1) * len(lab.phases) * most_victims(lab)
+    twice = dataclasses.replace(lab, groups=2)
+    assert 1.5 * predicted_s(lab) < predicted_s(twice) < 2 * predicted_s(lab)
+    assert at_once(SMALL, plan_block(SMALL, 0)) == [[each] for each in plan_block(SMALL, 0)]
 
 
 def test_a_phase_whose_arms_are_all_impossible_has_no_slices() -> None:

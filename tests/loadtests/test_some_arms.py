@@ -86,3 +86,15 @@ def test_the_command_line_takes_them() -> None:
     assert refused.returncode == 2
     assert refused.stderr.startswith("--arms 'nobody'; allowed: ")
     assert refused.stderr.count("\n") == 1
+
+
+def test_groups_are_for_outages_and_no_more_than_arms() -> None:
+    arms = ("--arms", "none,session_redis,jwt_hs256")
+    told = asked("plan", "outage", *arms, "--groups", "2")
+    assert told.returncode == 0, told.stderr
+    assert "none + jwt_hs256 → session_redis" in " ".join(told.stdout.split())
+    for experiment, groups, most in (("outage", "4", 3), ("outage", "0", 3), ("smoke", "2", 1)):
+        refused = asked("plan", experiment, *arms, "--groups", groups)
+        assert refused.returncode == 2
+        assert refused.stderr.startswith(f"--groups = {groups}; allowed: 1 to {most}, ")
+        assert refused.stderr.count("\n") == 1

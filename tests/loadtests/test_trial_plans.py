@@ -73,8 +73,8 @@ def test_the_law_says_how_many_and_how_closely(
 
 @pytest.mark.parametrize(
     ("capacity_rps", "fraction", "spacing_s"),
-    # 2,000 probes a second in the finest case. A load of 30% leaves them 32% of the capacity, one of
-    # 80% leaves them 72%, none leaves them 35%.
+    # 2,000 probes a second in the finest case. A load of 30% leaves them 32% of the capacity, one
+    # of 80% leaves them 72%, none leaves them 35%.
     [(8_000.0, 0.3, 0.002), (6_250.0, 0.3, 0.002), (2_600.0, 0.3, 0.0048), (2_800.0, 0.8, 0.002),
      (2_500.0, 0.0, 0.0046), (1.0, 0.3, 0.3), (0.0, 0.3, 0.002)],
 )  # fmt: skip

@@ -64,6 +64,11 @@ def test_a_full_machine_is_said_once_for_all_arms() -> None:
     assert (finding.name, finding.arm) == ("outage_crowded", None)
     assert finding.message.endswith("2 of 2, 97% of all CPU time in use")
     assert found(an_outage(busy_share=0.84)) == []
+    # Of two groups each has its own.
+    quiet = [an_outage(trial=trial, busy_share=0.2, started_s=99.0) for trial in (0, 1)]
+    by_arm["jwt_hs256"] = quiet
+    (finding,) = outage_findings(PHASE, by_arm, 2)
+    assert "2 of 4, 97%" in finding.message
 
 
 def test_missing_trials_and_late_mends_are_said() -> None:

@@ -66,6 +66,7 @@ def test_an_outage_says_what_fails_and_for_how_long(tmp_path: Path) -> None:
         ("rounds = 1", 'rounds = 1\narms = ["none"]', ["phases.dark.arms = ['none']"]),
         ("rounds = 1", "rounds = 1\nstore_delay_ms = 2", ["phases.dark.store_delay_ms: set"]),
         ("population = 60", "population = 49", ["population = 49", "at least 50"]),
+        ("population = 60", "population = 60\ngroups = 3", ["groups = 3; allowed: 1 to 2"]),
         ("[[phases]]", A_CAPACITY + "[[phases]]", ["phases.capacity.kind", "allowed: `outage`"]),
     ],
 )

@@ -268,6 +268,27 @@ def test_ctrl_c_mends_what_was_broken_and_leaves_nothing(tmp_path: Path) -> None
     assert tiny_run.left_behind(tmp_path) == []
 
 
+def test_groups_go_one_after_the_other(tmp_path: Path) -> None:
+    phases = text("slow_5ms", fault_s=0.8, after_s=1.6)
+    process = tiny_run.start(tmp_path, text=phases.replace("seed = 3", "seed = 3\ngroups = 2"))
+    told, trouble = process.communicate(timeout=FINISHED_WITHIN_S)
+    assert "finished" in told, trouble + told
+    lines = list(run_store.read_outages(tiny_run.the_run(tmp_path), tiny_run.refuse))
+    groups: dict[float, set[str]] = {}
+    for line in lines:
+        groups.setdefault(line.started_s, set()).add(line.arm)
+    first, second = sorted(groups)
+    assert second - first > lines[0].ended_s
+    assert groups[first] == {"jwt_epoch", "session_redis"}
+    assert groups[second] == {"jwt_denylist_pubsub", "session_tracking"}
+    for line in lines:
+        assert (line.trial, line.hung, line.false_rejects) == (0, 0, 0)
+        assert sum(sum(outcomes.values()) for outcomes in line.bins) > 0
+        assert line.revokes_ok == 10
+        assert (line.added_delay_p50_s or 0.0) >= 0.005
+    assert tiny_run.left_behind(tmp_path) == []
+
+
 def test_a_store_that_is_not_ours_is_not_killed(tmp_path: Path) -> None:
     process = tiny_run.start(tmp_path, redis_url="redis://127.0.0.1:1", text=text("frozen"))
     told, trouble = process.communicate(timeout=60)
