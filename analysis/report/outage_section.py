@@ -10,8 +10,9 @@ from analysis.report.summary import Summary
 from analysis.report.tables import Table
 
 OUTAGE_METHOD = (
-    "In a trial one fault meets all arms at once: good users browse at a steady open-loop rate, "
-    "victims are revoked before and during the fault, and their credentials are tried to the end.",
+    "In a trial one fault meets all arms at once (where the experiment has `groups`, those of one "
+    "group): good users browse at a steady open-loop rate, victims are revoked before and during "
+    "the fault, and their credentials are tried to the end.",
     "A false accept is a request let in though sent later than the acknowledgement of its revoke. "
     "The law allows it up to the law's bound, or to the end of the victim's credential, which is "
     "short where only expiry ends it; later it is against the law. A false reject is a 401 to a "
