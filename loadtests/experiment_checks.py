@@ -28,11 +28,11 @@ def check_whole(path: Path, experiment: Experiment, control: str | None) -> None
 
 def check_groups(key: str, experiment: Experiment) -> None:
     """Raises as `check_whole` does, `key` being where the number of groups was said."""
-    most = len(experiment.arms) if experiment.is_of_outages else 1
+    if experiment.is_of_outages:
+        most, why = len(experiment.arms), "as many as there are arms"
+    else:
+        most, why = 1, "as only outages meet several arms at once"
     if not 1 <= experiment.groups <= most:
-        why = (
-            "as many as there are arms" if most > 1 else "as only outages meet several arms at once"
-        )
         raise ConfigurationError(f"{key} = {experiment.groups}; allowed: 1 to {most}, {why}")
 
 
