@@ -29,8 +29,8 @@ Action = Callable[[House, Mended, "Killing"], AbstractContextManager[KeepUp]]
 
 @dataclass(frozen=True, slots=True)
 class Killing:
-    """Which replica of every arm a fault kills, and in which order the arms get theirs back: two
-    start at a time, so the last waits longest."""
+    """Which replica a fault kills of every arm that takes part, and in which order these get theirs
+    back: two start at a time, so the last waits longest."""
 
     replica: int
     arms: tuple[str, ...]
@@ -140,7 +140,7 @@ def _swallowed(*words: bytes) -> Action:
 @contextmanager
 def _replica_killed(house: House, mended: Mended, killing: Killing) -> Iterator[KeepUp]:
     """Restarts at once; an arm is mended when its own is back."""
-    house.kill_replicas(killing.replica)
+    house.kill_replicas(killing.replica, killing.arms)
     back = house.restart_replicas(killing.replica, killing.arms)
 
     def bring_back() -> None:

@@ -145,7 +145,7 @@ class _Trial:
         dice = random.Random(self._slices[0].seed)  # noqa: S311
         replicas = min(arm.replicas for arm in self._plan.experiment.arms)
         busy = BusyWatch()
-        killing = Killing.drawn(dice, replicas, self._house.replicas)
+        killing = Killing.drawn(dice, replicas, [planned.arm for planned in self._slices])
         course = run_fault(self._house, self._outage, begin_ns, killing)
         for seen in range(len(self._slices)):
             sighted = _next_sighted(said)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from urllib.parse import urlsplit
 
@@ -76,13 +76,14 @@ class House:
         assert self.store.pid is not None
         os.kill(self.store.pid, number)
 
-    def kill_replicas(self, number: int) -> None:
-        """One of every arm."""
-        for name, replicas in self.replicas.items():
-            self._is_away.add(name)
-            replicas[number].process.kill()
-        for replicas in self.replicas.values():
-            replicas[number].process.wait()
+    def kill_replicas(self, number: int, arms: Sequence[str]) -> None:
+        """One of each of `arms`."""
+        killed = [self.replicas[name][number] for name in arms]
+        self._is_away.update(arms)
+        for replica in killed:
+            replica.process.kill()
+        for replica in killed:
+            replica.process.wait()
 
     def restart_replicas(self, number: int, arms: Iterable[str]) -> Iterator[str]:
         """The arm's name as soon as its killed replica listens again, two at a time, in the order
