@@ -55,10 +55,10 @@ def at_once(experiment: Experiment, round_: Sequence[PlannedSlice]) -> list[list
     if not experiment.is_of_outages:
         return [[planned] for planned in round_]
     place = {arm.name: number for number, arm in enumerate(experiment.arms)}
-    return [
-        [planned for planned in round_ if place[planned.arm] % experiment.groups == group]
-        for group in range(experiment.groups)
-    ]
+    groups: dict[int, list[PlannedSlice]] = {}
+    for planned in round_:
+        groups.setdefault(place[planned.arm] % experiment.groups, []).append(planned)
+    return [groups[number] for number in sorted(groups)]
 
 
 def predicted_s(

@@ -149,6 +149,8 @@ def test_arms_of_outages_go_at_once_or_in_groups() -> None:
         assert len(turns) == groups
         assert sorted(s.arm for turn in turns for s in turn) == sorted(a.name for a in lab.arms)
         assert max(map(len, turns)) - min(map(len, turns)) <= 1
+        # A group whose arms are all left out is none.
+        assert all(at_once(experiment, slices[:1]))
         more = int(server_settings(experiment)["users"]) - int(server_settings(lab)["users"])
         assert more == (groups - 1) * len(lab.phases) * most_victims(lab)
     twice = dataclasses.replace(lab, groups=2)
