@@ -19,9 +19,9 @@ REFUSED_FOR_S = 0.1
 # Trials that overlap may take this share of the load with their probes, or of the capacity where
 # hardly any load is asked for.
 PROBES_OF_LOAD, PROBES_OF_CAPACITY = 0.8, 0.2
-# One trial's probes may bring the load to this share of the capacity where less is asked, before
-# they become sparser: at 30% that is half of what a load may be off. Nor sparser than a tenth of
-# the victims' life, or there would be nothing to see.
+# Probes of one trial, or of as many as an experiment wants at once, may bring the load to this
+# share of the capacity where less is asked, before they become sparser: at 30% that is half of what
+# a load may be off. Nor sparser than a tenth of the victims' life, or nothing would be seen.
 ONE_TRIAL_OF_CAPACITY, MOST_SPACING_OF_LIFE = 0.35, 0.1
 # Probes pause while a victim is minted, and where the others have all been refused.
 PROBING_SHARE = 0.8
@@ -108,8 +108,9 @@ def _spacing_s(trials: Trials, bound_s: float | None, replicas: int, capacity_rp
         return spacing_s
     fraction = trials.background_fraction
     room = max(fraction, ONE_TRIAL_OF_CAPACITY) - LEAST_BACKGROUND_OF_LOAD * fraction
-    most_rps = max(room * capacity_rps, replicas / (MOST_SPACING_OF_LIFE * trials.ttl_s))
-    return max(spacing_s, round(replicas / most_rps, 4))
+    probes = replicas * (trials.concurrent or 1)
+    most_rps = max(room * capacity_rps, probes / (MOST_SPACING_OF_LIFE * trials.ttl_s))
+    return max(spacing_s, round(probes / most_rps, 4))
 
 
 def _even(count: int, at_most: int) -> int:

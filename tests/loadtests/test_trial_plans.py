@@ -86,6 +86,12 @@ def test_probes_are_sparser_where_those_of_one_trial_would_be_more_than_the_load
     assert sizes(Trials(None, None, 0.005, 3, fraction), 0.0, capacity_rps).probe_every_s == 0.005
 
 
+def test_as_many_trials_as_are_wanted_at_once_share_that_room() -> None:
+    found = sizes(Trials(None, 2, None, 3, 0.3), 0.0, 2_600.0)
+    assert found.at_once == 2
+    assert found.probe_every_s == pytest.approx(0.0096)
+
+
 def test_what_the_experiment_says_stands() -> None:
     told = sizes(Trials(7, 3, 0.005, 2, 0.3), 900.0)
     assert (told.trials, told.at_once, told.probe_every_s) == (7, 3, 0.005)
