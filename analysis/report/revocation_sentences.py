@@ -58,6 +58,14 @@ def _ends(summary: Summary, groups: dict[str, LagGroup], where: str) -> Iterator
     alike = [g.arm for g in ending if _said(g) == _said(fastest)]
     never = [f"“{g.arm}”" for g in others if g.replica.never]
     silent = f"; without end in {', '.join(never)}" if never else ""
+    coarsest_s = slowest.spacing.asked_s
+    if _tail_s(slowest) <= coarsest_s:
+        yield (
+            f"Of all arms{where}, a revoke held within {plain_seconds(coarsest_s)} "
+            f"({_statistic(slowest)}), the coarsest spacing of their probes: where soonest cannot "
+            f"be told{silent}."
+        )
+        return
     yield (
         f"Of all arms{where}, a revoke held soonest in {', '.join(alike)} ({_said(fastest)}) "
         f"and latest in {slowest.arm} ({_said(slowest)}{_lived(summary, slowest)})"
@@ -78,8 +86,11 @@ def _tail_s(group: LagGroup) -> float:
 
 
 def _said(group: LagGroup) -> str:
-    name = "longest" if group.replica.quantile_s(0.99) is None else "p99"
-    return f"{name} {group.spacing.lag_text(_tail_s(group))}"
+    return f"{_statistic(group)} {group.spacing.lag_text(_tail_s(group))}"
+
+
+def _statistic(group: LagGroup) -> str:
+    return "longest" if group.replica.quantile_s(0.99) is None else "p99"
 
 
 def _lived(summary: Summary, group: LagGroup) -> str:

@@ -137,6 +137,16 @@ def test_the_sentences_keep_to_the_usual_load(lab: Written) -> None:
     assert "without end in “none”" in said
 
 
+def test_lags_within_their_probes_spacing_have_no_order(tmp_path: Path) -> None:
+    def sparse(line: RevocationRecord) -> RevocationRecord:
+        return dataclasses.replace(line, probe_every_s=5.0 if line.arm == "jwt_hs256" else 4.0)
+
+    said = " ".join(sentences(changed(tmp_path, sparse)))
+    assert "Of all arms at 30% load, a revoke held within 5 s (p99), the coarsest spacing" in said
+    assert "where soonest cannot be told; without end in “none”." in said
+    assert "held soonest" not in said
+
+
 def test_a_law_broken_by_one_line_is_said_first(tmp_path: Path) -> None:
     seen = {"done": False}
 

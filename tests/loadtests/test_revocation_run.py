@@ -7,11 +7,13 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from statistics import mean
 
 import pytest
 
 from loadtests import run_store
 from loadtests.model import RevocationRecord, RunRecord
+from loadtests.trial_plans import sizes_of
 from tests.loadtests.tiny_run import ROOT, START_S, left_behind, slices, start, the_run, trials
 
 LAB = """
@@ -116,12 +118,29 @@ def test_roles_are_tried_where_they_can_change_and_else_it_is_said(
     assert "nobody can change" in (facts["jwt_hs256"].fixed_roles or "")
 
 
+def test_probes_are_as_close_as_the_law_wants_and_the_load_allows(
+    lines: list[RevocationRecord], run: RunRecord, folder: Path
+) -> None:
+    least_s = {"session_tracking": 0.002, "jwt_hs256": 0.02}
+    for line in lines:
+        trials, bound_s = run.experiment.phase(line.phase).trials, least_s[line.arm] * 100
+        assert trials is not None
+        capacity_rps = mean(
+            sum(sum(e.outcomes.values()) for e in each.endpoints.values()) / each.duration_s
+            for each in slices(folder)
+            if (each.block, each.phase, each.arm) == (line.block, "capacity", line.arm)
+        )
+        sizes = sizes_of(trials, bound_s, replicas=2, slices=1, capacity_rps=capacity_rps)
+        assert line.probe_every_s is not None
+        # Both are rounded to a tenth of a millisecond.
+        assert line.probe_every_s == pytest.approx(sizes.probe_every_s, abs=0.000_11)
+        assert line.probe_every_s >= least_s[line.arm]
+
+
 def test_laws_were_watched_to_their_bounds(lines: list[RevocationRecord], run: RunRecord) -> None:
-    spacing_s = {"session_tracking": 0.002, "jwt_hs256": 0.02}
     for line in lines:
         bound_s = run.blocks[0].arms[line.arm].law.bound_s
         assert bound_s == {"session_tracking": 0.2, "jwt_hs256": 2.0}[line.arm]
-        assert line.probe_every_s == spacing_s[line.arm]
         assert line.lag_high_s is not None
         assert line.watched_s is not None
         assert line.watched_s >= bound_s
