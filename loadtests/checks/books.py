@@ -36,10 +36,8 @@ def _lost(record: SliceRecord) -> list[str]:
 def _against_little(record: SliceRecord) -> list[str]:
     """A closed loop's users are always at it, so response times add up to users × time: L = λ·W
     (Little, Operations Research 9(3), 1961). A request belongs to a slice whole, by when it was
-    sent, so up to one response time a user lies on the wrong side of either edge: a usual one, or,
-    where an edge falls into a pause of the servers, one of the longest, as all users then wait.
-    Between two requests a user waits for the generator, but all of them together no longer than it
-    works.
+    sent, so up to one response time a user lies on the wrong side of either edge. Between two
+    requests a user waits for the generator, but all of them together no longer than it works.
     """
     users = record.load.users
     if users is None or not _all_answered(record):
@@ -48,9 +46,8 @@ def _against_little(record: SliceRecord) -> list[str]:
     if not responses.count:
         return []
     at_once = responses.total_ns / 1e9 / record.duration_s
-    (p99_ns,) = responses.quantiles_ns([0.99])
-    edge_ns = max(2 * responses.total_ns / responses.count, p99_ns or 0.0)
-    tolerance = max(LITTLE_TOLERANCE, edge_ns / 1e9 / record.duration_s)
+    edge = 2 * responses.total_ns / responses.count / 1e9 / record.duration_s
+    tolerance = max(LITTLE_TOLERANCE, edge)
     between = (record.cpu_s.generator or 0.0) / record.drained_after_s / users
     if 1 - tolerance - between <= at_once / users <= 1 + tolerance:
         return []

@@ -244,7 +244,7 @@ def test_a_replica_is_looked_at_again_when_its_law_has_passed() -> None:
         assert line.watched_s is not None
         assert line.watched_s > bound_s
         # The pause before is no part of the schedule.
-        assert (line.spacing_p99_s or 0.0) < min(pauses_s)
+        assert (line.spacing_p99_s or 0.0) < min(bound_s / 2, *pauses_s)
 
 
 def test_a_replica_that_refused_at_once_is_looked_at_again_a_while_later() -> None:

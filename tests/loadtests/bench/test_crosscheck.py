@@ -134,6 +134,7 @@ def test_rounds_differ_in_their_order_and_hold_every_tool_at_every_arm_once() ->
     rounds = [[turn[1:] for turn in order if turn[0] == number] for number in range(6)]
     everything = {(t, a) for t in ("ours", "wrk") for a in ("none", "jwt_hs256")}
     assert all(len(each) == 4 and set(each) == everything for each in rounds)
+    assert len({tuple(each) for each in rounds}) > 1
     # One tool right after the other at each arm, now this one first, now that.
     assert all(each[0][1] == each[1][1] and each[2][1] == each[3][1] for each in rounds)
     assert {each[0][0] for each in rounds} == {"ours", "wrk"}

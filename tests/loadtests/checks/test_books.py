@@ -69,17 +69,6 @@ def test_littles_law_leaves_the_edges_open() -> None:
     assert contradictions(a_closed(8, answers(14, 250.0)))
 
 
-@pytest.mark.parametrize(("usual", "long", "wrong"), [(820, 10, False), (900, 2, True)])
-def test_an_edge_in_a_pause_of_the_servers_is_as_wide_as_the_pause(
-    usual: int, long: int, *, wrong: bool
-) -> None:
-    """Ten users, 9.2 s of waiting in a second: all ten may have waited 100 ms at the edge; where
-    only two ever did, answers are missing."""
-    text = Histogram.of([10_000_000] * usual + [100_000_000] * long).to_text()
-    endpoint = EndpointRecord({"200": usual + long}, response=text, service=text)
-    assert bool(contradictions(a_closed(10, endpoint))) is wrong
-
-
 def test_littles_law_says_nothing_of_open_loops_or_of_requests_without_an_answer() -> None:
     record = a_closed(10, answers(1000, 1.0))
     assert contradictions(record)
