@@ -87,7 +87,8 @@ ui: $(INSTALLED) ## Locust's web UI on 127.0.0.1:8089; servers start when a test
 	@$(BIN)/python -m loadtests ui --web-port $(WEB_PORT)
 
 test: $(INSTALLED) ## run every test
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@status=0; $(BIN)/python -m pytest -n 2 --dist loadfile -m 'not alone' || status=$$?; \
+	  $(BIN)/python -m pytest -m alone || status=$$?; exit $$status
 
 test-failed: $(INSTALLED) ## run the tests that failed last once more, one at a time
 	@$(BIN)/python -m pytest --last-failed --last-failed-no-failures none

@@ -66,7 +66,7 @@ def a_busy_neighbour() -> Iterator[None]:
 
 
 def has_measured(folder: Path) -> bool:
-    """The first phase is over, and the next one still lasts a while."""
+    """The first phase is over, as it has one slice, and the next one still lasts a while."""
     return any((folder / "results").glob(f"tiny-*/{run_store.SLICES_FILE}"))
 
 
@@ -84,6 +84,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> set[tuple[str, str | None
     return {(finding.name, finding.phase) for finding in summary.findings}
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(
     not place(usable_cpus()).server_cpus, reason="needs CPUs that processes can be pinned to"
 )

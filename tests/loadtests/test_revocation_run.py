@@ -16,6 +16,8 @@ from loadtests.model import RevocationRecord, RunRecord
 from loadtests.trial_plans import sizes_of
 from tests.loadtests.tiny_run import ROOT, START_S, left_behind, slices, start, the_run, trials
 
+pytestmark = pytest.mark.alone
+
 LAB = """
 question = "How long does a revoked user stay in?"
 seed = 3

@@ -73,7 +73,7 @@ FAULTS = (*LONG, *SHORT)
 ARMS = 4
 FINISHED_WITHIN_S = 180.0
 # The first test of a run pays for all of it.
-pytestmark = pytest.mark.timeout(FINISHED_WITHIN_S + 30.0)
+pytestmark = [pytest.mark.timeout(FINISHED_WITHIN_S + 30.0), pytest.mark.alone]
 
 
 def text(*faults: str, fault_s: float = 1.8, after_s: float = 2.0) -> str:
