@@ -1,8 +1,8 @@
 """The keep-alive HTTP/1.1 client: one connection to one replica, one request at a time.
 
-Non-blocking sockets on gevent's loop, answers parsed by httptools. The read watcher stays armed
-for the connection's life and its callback runs in the hub, so a request costs two system calls
-and two greenlet switches, and no timer: `abort` (see `Watchdog`) bounds the wait instead.
+Non-blocking sockets on gevent's loop. The read watcher stays armed for the connection's life and
+its callback runs in the hub, so a request costs two system calls and two greenlet switches, and no
+timer: `abort` (see `Watchdog`) bounds the wait instead.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ from weakref import WeakSet
 
 import gevent
 from gevent import get_hub, getcurrent, sleep
-from httptools import HttpParserError, HttpResponseParser
+from httptools import HttpParserError
+
+from loadtests.answers import AnswerReader, CookieReader
+from loadtests.exchanges import Exchanges
 
 _READ, _WRITE = 1, 2
 _EINPROGRESS = errno.EINPROGRESS
@@ -35,68 +38,76 @@ class ExchangeFailed(Exception):
 class Client:
     """After `exchange` returns: `sent_ns`, `done_ns`, `received_bytes`, `body` of that answer.
 
-    `exchanges` counts those begun, however they end.
+    `exchange_count` counts those begun, however they end.
     """
 
     __slots__ = (
         "__weakref__",
         "_address",
-        "_answered",
+        "_exchanges",
         "_failure",
         "_greenlet",
         "_hub",
-        "_parser",
-        "_receive",
+        "_is_answered",
+        "_reader",
+        "_reads_cookies",
         "_socket",
-        "_under_way",
+        "_unsent",
         "_watcher",
-        "body",
         "done_ns",
-        "exchanges",
+        "exchange_count",
         "received_bytes",
         "sent_ns",
-        "set_cookies",
     )  # fmt: skip
 
     def __init__(self, host: str, port: int, *, reads_cookies: bool = False) -> None:
         self._address = (host, port)
         self._hub: Any = get_hub()
+        self._exchanges = Exchanges()
         self._socket: Any = None
         self._watcher: Any = None
         self._greenlet: Any = None
-        self._under_way: set[Client] = set()
-        self._answered = False
+        self._is_answered = False
         self._failure = ""
         # Header callbacks cost; only a cookie's reader wants them.
-        self._receive: Any = _CookieReader(self) if reads_cookies else _BodyReader(self)
-        self.body = b""
-        self.set_cookies: list[bytes] = []
-        self.exchanges = 0
+        self._reads_cookies = reads_cookies
+        self._reader = self._new_reader()
+        self._unsent = b""
+        self.exchange_count = 0
         self.received_bytes = 0
         self.sent_ns = 0
         self.done_ns = 0
 
     @property
+    def body(self) -> bytes:
+        return self._reader.body
+
+    @property
+    def set_cookies(self) -> list[bytes]:
+        """Values of the answer's headers; none where nobody said that they would be read."""
+        return self._reader.set_cookies if isinstance(self._reader, CookieReader) else []
+
+    @property
     def waiting_since_ns(self) -> int:
-        """When the request now under way was sent; 0 when none is."""
-        return self.sent_ns if self._greenlet is not None else 0
+        """When the request now under way was sent; 0 when none is, or its answer is there."""
+        return 0 if self._greenlet is None or self._is_answered else self.sent_ns
 
     def exchange(self, request: bytes) -> int:
         """Sends one request and waits for the whole answer; returns its status.
 
         Raises ExchangeFailed; the next exchange opens a new connection.
         """
-        self.body = b""
+        under_way = self._exchanges.under_way
+        under_way.add(self)
         self.received_bytes = 0
-        self.exchanges += 1
-        self._under_way.add(self)
+        self.exchange_count += 1
+        self._unsent = request
         self._greenlet = getcurrent()
         self.sent_ns = _monotonic_ns()
         try:
             if self._socket is None:
                 self._connect()
-            self._send(request)
-            self._hub.switch()
+            self._ask()
         except OSError:
             self.close()
             raise ExchangeFailed("reset") from None
@@ -105,24 +116,45 @@ class Client:
             raise
         finally:
             self._greenlet = None
-            self._under_way.discard(self)
+            self._is_answered = False
+            under_way.discard(self)
         if self._failure:
             raise ExchangeFailed(self._failure)
-        return int(self._parser.get_status_code())
+        return self._reader.status
 
-    def report_to(self, under_way: set[Client]) -> None:
-        """From the next exchange on it stands in `under_way` for as long as it awaits an answer."""
-        self._under_way = under_way
+    def belong_to(self, exchanges: Exchanges) -> None:
+        """From the next exchange on it is one of these."""
+        self._exchanges = exchanges
+
+    def go_on(self) -> None:
+        """Called from the hub: whoever waits for the answer has it, unless it was killed."""
+        if self._is_answered:
+            self._greenlet.switch()
+
+    def send_now(self) -> None:
+        """Called from the hub: the request, unless it was given up. What does not go out at once
+        its greenlet sends."""
+        if not self._unsent:
+            return
+        self.sent_ns = _monotonic_ns()
+        try:
+            self._send()
+        except OSError:
+            self._fail("reset")
+        if self._unsent:
+            self._greenlet.switch()
 
     def abort(self, outcome: str) -> None:
         """Ends the request under way as failed; called from the hub or another greenlet."""
         self._failure = outcome
-        greenlet = self._greenlet
+        # Whoever has an answer goes on in any case.
+        greenlet = None if self._is_answered else self._greenlet
         self.close()
         if greenlet is not None:
             self._hub.loop.run_callback(greenlet.switch)
 
     def close(self) -> None:
+        self._unsent = b""
         if self._watcher is not None:
             self._watcher.stop()
             self._watcher.close()
@@ -131,14 +163,16 @@ class Client:
             self._socket.close()
             self._socket = None
 
+    def _new_reader(self) -> AnswerReader:
+        return CookieReader() if self._reads_cookies else AnswerReader()
+
     def _connect(self) -> None:
         connection = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
         connection.setblocking(False)
         connection.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
         self._failure = ""
-        self._answered = False
         self._socket = connection
-        self._parser = HttpResponseParser(self._receive)
+        self._reader = self._new_reader()
         error = connection.connect_ex(self._address)
         if error == _EINPROGRESS:
             self._wait_writable()
@@ -149,14 +183,30 @@ class Client:
         self._watcher = self._hub.loop.io(connection.fileno(), _READ)
         self._watcher.start(self._on_readable)
 
-    def _send(self, request: bytes) -> None:
-        try:
-            sent = self._socket.send(request)
-        except BlockingIOError:
-            sent = 0
-        while sent < len(request):
+    def _ask(self) -> None:
+        """Comes back with the answer, or with `_failure`."""
+        if self._exchanges.are_going_on:
+            self._exchanges.asking.append(self)
+            self._hub.switch()
+            if not self._unsent:
+                return
+        else:
+            self._send()
+        while self._unsent:
             self._wait_writable()
-            sent += self._socket.send(request[sent:])
+            if self._is_answered:  # by one who did not care for the rest
+                self.close()
+                return
+            self._send()
+        self._hub.switch()
+
+    def _send(self) -> None:
+        """As much as there is room for."""
+        try:
+            sent = self._socket.send(self._unsent)
+        except BlockingIOError:
+            return
+        self._unsent = self._unsent[sent:]
 
     def _wait_writable(self) -> None:
         watcher = self._hub.loop.io(self._socket.fileno(), _WRITE)
@@ -184,13 +234,12 @@ class Client:
             self._fail("reset")
             return
         try:
-            self._parser.feed_data(data)
+            self._is_answered = self._reader.feed(data)
         except HttpParserError:
             self._fail("malformed")
             return
-        if self._answered:
-            self._answered = False
-            self._greenlet.switch()
+        if self._is_answered:
+            self._exchanges.answered(self)
 
     def _fail(self, outcome: str) -> None:
         greenlet = self._greenlet
@@ -199,28 +248,6 @@ class Client:
         if greenlet is not None:
             self._failure = outcome
             greenlet.switch()
-
-
-class _BodyReader:
-    """What the parser calls."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-
-    def on_body(self, data: bytes) -> None:
-        self._client.body += data
-
-    def on_message_complete(self) -> None:
-        self._client._answered = True
-
-
-class _CookieReader(_BodyReader):
-    def on_message_begin(self) -> None:
-        self._client.set_cookies = []
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if name.lower() == b"set-cookie":
-            self._client.set_cookies.append(value)
 
 
 class Watchdog:
@@ -234,17 +261,20 @@ class Watchdog:
         self._timeout_ns = int(timeout_s * 1e9)
         self._period_s = period_s
         self._clients: WeakSet[Client] = WeakSet()
-        self._under_way: set[Client] = set()
+        self._exchanges = Exchanges()
         self._greenlet: Any = gevent.spawn(self._watch)
 
     def guard(self, client: Client) -> Client:
         self._clients.add(client)
-        client.report_to(self._under_way)
+        client.belong_to(self._exchanges)
         return client
 
     def count(self) -> tuple[int, int]:
         """Over the clients it guards: exchanges begun so far, and those under way now."""
-        return sum(client.exchanges for client in self._clients), len(self._under_way)
+        return (
+            sum(client.exchange_count for client in self._clients),
+            len(self._exchanges.under_way),
+        )
 
     def close(self) -> None:
         self._greenlet.kill(block=False)
@@ -253,6 +283,6 @@ class Watchdog:
         while True:
             sleep(self._period_s)
             oldest_ns = _monotonic_ns() - self._timeout_ns
-            for client in list(self._under_way):
+            for client in list(self._exchanges.under_way):
                 if 0 < client.waiting_since_ns < oldest_ns:
                     client.abort("timeout")

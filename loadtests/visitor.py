@@ -25,6 +25,8 @@ from loadtests.http_messages import (
 from loadtests.messages import ArmTarget, Credential
 from loadtests.recorder import Stamp
 
+# `Stamp(…)` does the same by a function of Python's, which takes twice as long.
+_new_tuple = tuple.__new__
 # Told of every request as it ends: keeps its stamp, fires Locust's `request` event.
 Record = Callable[[Stamp], None]
 
@@ -180,7 +182,7 @@ class Visitor:
         except ExchangeFailed as failure:
             outcome = failure.outcome
             client.done_ns = time.monotonic_ns()
-        stamp = Stamp(
+        stamp = (
             endpoint.name,
             outcome,
             due_ns,
@@ -189,7 +191,7 @@ class Visitor:
             len(request),
             client.received_bytes,
         )
-        self.record(stamp)
+        self.record(_new_tuple(Stamp, stamp))
         return outcome
 
     def _granted(self, client: Client) -> str:

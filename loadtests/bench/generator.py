@@ -22,7 +22,7 @@ from loadtests.bench.static_server import static_server
 from loadtests.intervals import ratio_interval, t_interval
 from loadtests.target import MeasurementError
 
-ROUNDS = 6
+ROUNDS = 12
 SLICE_S = 1.0
 USERS = 32
 SLICE_TIMEOUT_S = 60.0
