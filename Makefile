@@ -108,7 +108,7 @@ bench-servers: $(INSTALLED) ## what the frame costs: our servers against hand-wr
 bench-logins: $(INSTALLED) ## what 100,000 logins cost to mint and to keep, every strategy (minutes)
 	@$(BIN)/python -m servers.bench --logins
 
-bench-generator: $(INSTALLED) ## what the generator can do: requests a core, against Locust's own client
+bench-generator: $(INSTALLED) ## what the generator can do: requests a core, against Locust's own client (1 to 5 minutes)
 	@$(BIN)/python -m loadtests.bench generator
 
 bench-dispatch: $(INSTALLED) ## how late requests leave, at 1,000 to 10,000 a second

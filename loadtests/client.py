@@ -97,17 +97,20 @@ class Client:
 
         Raises ExchangeFailed; the next exchange opens a new connection.
         """
-        under_way = self._exchanges.under_way
-        under_way.add(self)
+        exchanges = self._exchanges
+        exchanges.under_way.add(self)
         self.received_bytes = 0
         self.exchange_count += 1
         self._unsent = request
         self._greenlet = getcurrent()
-        self.sent_ns = _monotonic_ns()
         try:
-            if self._socket is None:
-                self._connect()
-            self._ask()
+            if exchanges.are_going_on and self._socket is not None:
+                exchanges.asking.append(self)
+                self._hub.switch()
+            else:
+                self._ask_at_once()
+            if self._unsent:
+                self._send_rest()
         except OSError:
             self.close()
             raise ExchangeFailed("reset") from None
@@ -117,7 +120,7 @@ class Client:
         finally:
             self._greenlet = None
             self._is_answered = False
-            under_way.discard(self)
+            exchanges.under_way.discard(self)
         if self._failure:
             raise ExchangeFailed(self._failure)
         return self._reader.status
@@ -183,15 +186,16 @@ class Client:
         self._watcher = self._hub.loop.io(connection.fileno(), _READ)
         self._watcher.start(self._on_readable)
 
-    def _ask(self) -> None:
-        """Comes back with the answer, or with `_failure`."""
-        if self._exchanges.are_going_on:
-            self._exchanges.asking.append(self)
+    def _ask_at_once(self) -> None:
+        self.sent_ns = _monotonic_ns()
+        if self._socket is None:
+            self._connect()
+        self._send()
+        if not self._unsent:
             self._hub.switch()
-            if not self._unsent:
-                return
-        else:
-            self._send()
+
+    def _send_rest(self) -> None:
+        """Comes back with the answer, or with `_failure`."""
         while self._unsent:
             self._wait_writable()
             if self._is_answered:  # by one who did not care for the rest

@@ -16,7 +16,8 @@ PACKAGES = ("servers", "loadtests", "analysis")
 FOR_ANALYSIS = {"model", "histogram", "run_store", "checks", "gates", "calibration_store"}
 GREENLETS = {"gevent", "locust"}
 GENERATOR_SIDE = {
-    "locustfile", "user", "client", "exchanges", "recorder", "planned", "by_hand", "lifeline", "stage",
+    "locustfile", "user", "client", "exchanges", "recorder", "planned", "by_hand", "lifeline",
+    "stage",
     "browsers", "dispatcher", "master", "worker", "player", "trial", "trials", "walk",
     "locust_statistics", "outage.ear", "outage.guests", "outage.planned", "outage.victims",
     "outage.walk",

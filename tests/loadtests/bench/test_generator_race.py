@@ -52,3 +52,9 @@ def test_a_goal_is_reached_by_the_whole_interval(
 def test_noise_reaches_no_goal() -> None:
     noisy = {FAST: spending(100.0), FIRED: spending(24.0, 0.3), PLANNED: spending(19.0, 0.3)}
     assert [goal.is_reached for goal in generator.goals(noisy)] == [False, False, False]
+
+
+@pytest.mark.parametrize("cpu_us", [1.0, 24.0, 1_000.0])
+def test_rounds_end_by_the_width_of_what_was_seen_not_by_where_it_lies(cpu_us: float) -> None:
+    assert generator.is_narrow(spending(cpu_us, 0.01))
+    assert not generator.is_narrow(spending(cpu_us, 0.1))
