@@ -206,11 +206,12 @@ class Client:
 
     def _send(self) -> None:
         """As much as there is room for."""
+        unsent = self._unsent
         try:
-            sent = self._socket.send(self._unsent)
+            sent = self._socket.send(unsent)
         except BlockingIOError:
             return
-        self._unsent = self._unsent[sent:]
+        self._unsent = unsent[sent:] if sent < len(unsent) else b""
 
     def _wait_writable(self) -> None:
         watcher = self._hub.loop.io(self._socket.fileno(), _WRITE)

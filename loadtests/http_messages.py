@@ -44,7 +44,7 @@ class Requests:
         self._host = f"Host: {host}:{port}\r\n"
         self._carrier = carrier
         opening = "Authorization: Bearer " if carrier == "bearer" else f"Cookie: {cookie_name}="
-        self._me_start = f"GET /me HTTP/1.1\r\n{self._host}{opening}".encode()
+        self._me_start = f"GET /me HTTP/1.1\r\n{self._host}{opening}"
         self._opening = opening
         self._cookie_name = cookie_name
         # What a browser adds to a request that its own page makes.
@@ -52,7 +52,7 @@ class Requests:
         self._origin = origin if carrier == "cookie" else ""
 
     def me(self, credential: str) -> bytes:
-        return self._me_start + credential.encode() + b"\r\n\r\n"
+        return f"{self._me_start}{credential}\r\n\r\n".encode()
 
     def state(self, credential: str, csrf_token: str, cart: Mapping[str, object]) -> bytes:
         return self._authenticated(STATE, credential, csrf_token, json.dumps(cart))

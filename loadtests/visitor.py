@@ -102,7 +102,8 @@ class Visitor:
 
     def me(self, account: Account, due_ns: int) -> bool:
         line = self._line()
-        return 0 < self._call(line, ME, line.requests.me(account.credential), due_ns) < 400
+        outcome = self._ask(line, ME, line.requests.me(account.credential), due_ns)
+        return isinstance(outcome, int) and outcome < 400
 
     def me_or_log_in(self, account: Account, due_ns: int) -> None:
         """Where the account turns out to be logged out, its owner logs in again."""
