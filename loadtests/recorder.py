@@ -37,6 +37,7 @@ class Tally:
     recorded: int
     sent: int
     wire_bytes: WireBytes
+    under_way_ns: int
 
 
 def tally(stamps: Iterable[Stamp], start_ns: int, end_ns: int, *, by_due: bool) -> Tally:
@@ -45,6 +46,7 @@ def tally(stamps: Iterable[Stamp], start_ns: int, end_ns: int, *, by_due: bool) 
     `sent` are those sent within it, whenever they were due: a generator that falls behind sends
     fewer than are due. Every request done since `start_ns` counts as completed and in the bytes:
     CPU is read over the same stretch. Failures (no status) have no latency, only an outcome.
+    `under_way_ns` counts of every request the part from due to done that lies within.
     """
     stamps = list(stamps)
     completed = [stamp for stamp in stamps if stamp.done_ns >= start_ns]
@@ -62,6 +64,9 @@ def tally(stamps: Iterable[Stamp], start_ns: int, end_ns: int, *, by_due: bool) 
         wire_bytes=WireBytes(
             sent=sum(stamp.sent_bytes for stamp in completed),
             received=sum(stamp.received_bytes for stamp in completed),
+        ),
+        under_way_ns=sum(
+            max(0, min(stamp.done_ns, end_ns) - max(stamp.due_ns, start_ns)) for stamp in completed
         ),
     )
 
@@ -81,6 +86,7 @@ def merge(shares: Sequence[Tally]) -> Tally:
             sent=sum(share.wire_bytes.sent for share in shares),
             received=sum(share.wire_bytes.received for share in shares),
         ),
+        under_way_ns=sum(share.under_way_ns for share in shares),
     )
 
 

@@ -115,7 +115,10 @@ class Stage:
         if self._backlog:
             return self._backlog.popleft()
         now_ns = _monotonic_ns()
-        return now_ns if now_ns < self._closed_until_ns else 0
+        if now_ns >= self._closed_until_ns:
+            return 0
+        # Since its answer was in, the user may have waited for its turn. Its stamp is the last one.
+        return self.stamps[-1].done_ns if self.stamps else now_ns
 
     def _left(self) -> None:
         self._busy -= 1

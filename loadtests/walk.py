@@ -251,6 +251,7 @@ class Walk:
             findings=tuple(rule.name for broken, rule in doubts if broken),
             workers=workers,
             sent=measured.sent,
+            mean_under_way=measured.under_way_ns / max(1, end_ns - part.start_ns),
         )
 
     def _shares(self, part: Part, played: Played, spent: Spent) -> tuple[WorkerShare, ...]:

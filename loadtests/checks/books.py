@@ -1,4 +1,4 @@
-"""Findings about the generator's own accounts: counts that must agree, and Little's law. Pure."""
+"""Findings about the generator's own accounts: counts that must agree, and who is at it. Pure."""
 
 from __future__ import annotations
 
@@ -34,14 +34,25 @@ def _lost(record: SliceRecord) -> list[str]:
 
 
 def _against_little(record: SliceRecord) -> list[str]:
-    """A closed loop's users are always at it, so response times add up to users × time: L = λ·W
-    (Little, Operations Research 9(3), 1961). A request belongs to a slice whole, by when it was
-    sent, so up to one response time a user lies on the wrong side of either edge. Between two
-    requests a user waits for the generator, but all of them together no longer than it works.
-    """
+    """A closed loop's users are always at it: its next request is due when a user's last answer
+    is in, so as many requests are under way as there are users."""
     users = record.load.users
-    if users is None or not _all_answered(record):
+    if users is None or not record.endpoints or not _all_answered(record):
         return []
+    if record.mean_under_way is None:
+        return _against_little_of_means(record, users)
+    if abs(record.mean_under_way / users - 1) <= LITTLE_TOLERANCE:
+        return []
+    return [f"{record.mean_under_way:.2f} requests at once, from {users} users"]
+
+
+def _against_little_of_means(record: SliceRecord, users: int) -> list[str]:
+    """Response times add up to users × time: L = λ·W (Little, Operations Research 9(3), 1961).
+
+    A request belongs to a slice whole, by when it was sent, so up to one response time a user lies
+    on the wrong side of either edge. Between two requests a user waits for the generator, but all
+    of them together no longer than it works.
+    """
     responses = merged(endpoint.response for endpoint in record.endpoints.values())
     if not responses.count:
         return []

@@ -105,11 +105,12 @@ class SliceRecord:
     `duration_s` is the recorded time, `drained_after_s` the time until the last answer, both
     from `started_s`; `completed` counts every request completed in [start, drained], also those
     sent in the guard, and is what CPU and bytes divide by. `offered` counts the due requests of
-    an open loop, `sent` those that left within the recorded time, whenever they were due (null:
-    not counted then), `pool_exhausted` those that found no idle user. `cpu_mhz` is the clock of
-    the servers' CPUs and `throttled` how often heat held a CPU back; null where not readable.
-    `workers` is empty where one process generated all of the load. `added_delay` is of the slice
-    and its guard, null where no proxy stands before a store.
+    an open loop, `sent` those that left within the recorded time, whenever they were due, and
+    `mean_under_way` how many were due and not done, in its mean (null: not counted then),
+    `pool_exhausted` those that found no idle user. `cpu_mhz` is the clock of the servers' CPUs and
+    `throttled` how often heat held a CPU back; null where not readable. `workers` is empty where
+    one process generated all of the load. `added_delay` is of the slice and its guard, null where
+    no proxy stands before a store.
     """
 
     block: int
@@ -139,6 +140,7 @@ class SliceRecord:
     findings: tuple[str, ...] = ()
     workers: tuple[WorkerShare, ...] = ()
     sent: int | None = None
+    mean_under_way: float | None = None
     schema: int = SCHEMA
 
 

@@ -67,6 +67,15 @@ def test_bytes_belong_to_everything_completed_since_the_start() -> None:
     assert summed.wire_bytes == WireBytes(sent=200, received=60)
 
 
+def test_who_is_under_way_is_counted_as_far_as_it_lies_within() -> None:
+    """250 ms of each of the first two, all of the third's 100."""
+    before, after, within = a_stamp(-500, -500, 250), a_stamp(750, 1100, 1300), a_stamp(1, 2, 101)
+    outside = [a_stamp(-2, -2, -1), a_stamp(1001, 1001, 1002)]
+    stamps = [before, after, within, *outside]
+    for by_due in (True, False):
+        assert tally(stamps, START, END, by_due=by_due).under_way_ns == 600 * MS
+
+
 def test_clocks_and_outcomes_by_endpoint() -> None:
     summed = tally(
         [

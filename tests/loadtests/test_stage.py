@@ -80,6 +80,24 @@ def test_a_closed_loop_takes_no_more_users_than_there_are() -> None:
     assert seen == {0, 1, 2}
 
 
+def test_a_users_next_request_is_due_when_its_last_is_done() -> None:
+    """However long it waited for its turn since."""
+    dues_ns: list[int] = []
+
+    def work(_user: int, due_ns: int) -> None:
+        dues_ns.append(due_ns)
+        done_ns = time.monotonic_ns()
+        gevent.sleep(0.002)
+        stage.stamps.append(Stamp("GET /me", 200, due_ns, due_ns, done_ns, 1, 1))
+
+    with staged(1) as stage:
+        stage.open(work)
+        stage.run_closed(1, time.monotonic_ns() + 30 * MS)
+        stage.drain(5)
+        assert len(dues_ns) > 2
+        assert dues_ns[1:] == [stamp.done_ns for stamp in stage.stamps[:-1]]
+
+
 def test_no_new_request_begins_after_the_end_of_a_closed_loop() -> None:
     begun_ns: list[int] = []
 

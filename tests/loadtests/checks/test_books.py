@@ -53,6 +53,24 @@ def test_littles_law(users: int, each_ms: float, *, wrong: bool) -> None:
         assert "requests at once by Little's law, from 10 users" in found[0]
 
 
+@pytest.mark.parametrize(
+    ("mean_under_way", "wrong"),
+    [(8.0, False), (7.65, False), (8.35, False), (7.5, True), (8.5, True)],
+)
+def test_as_many_are_under_way_as_there_are_users(mean_under_way: float, *, wrong: bool) -> None:
+    """Whatever the edges: the sums of response times say half of it here."""
+    record = a_closed(8, answers(1000, 4.0))
+    assert contradictions(record)
+    told = dataclasses.replace(record, mean_under_way=mean_under_way)
+    lines = [f"{mean_under_way:.2f} requests at once, from 8 users"] if wrong else []
+    assert contradictions(told) == lines
+
+
+def test_nobody_is_under_way_where_nothing_was_asked() -> None:
+    record = dataclasses.replace(a_closed(8, answers(1, 4.0)), endpoints={}, mean_under_way=0.0)
+    assert contradictions(record) == []
+
+
 def test_littles_law_knows_that_a_lone_user_waits_for_the_generator() -> None:
     """5,000 answers of 180 µs leave a tenth of the second, which the generator worked."""
     record = a_closed(1, answers(5000, 0.18))
