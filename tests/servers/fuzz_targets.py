@@ -112,7 +112,7 @@ async def fuzz_in_process(family: Family, store_url: str, seed: int, count: int)
     """Counts what became of `count` credentials by outcome; fails for one that was accepted."""
     store = ("--store", store_url, "--key-prefix", f"fuzz:{family.name}:{seed}:")
     # On a busy machine the store is slow, not away.
-    deadline = ("--store-deadline-s", "30", "--store-timeout-s", "30")
+    deadline = ("--store-deadline-s", "30")
     async with opened(family.strategy, *store, *deadline, *family.flags) as strategy:
         good, ask = await _granted(strategy, family)
         outcomes: Counter[str] = Counter()
