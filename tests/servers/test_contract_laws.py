@@ -9,6 +9,8 @@ import pytest
 from tests.servers.conftest import Arm
 from tests.servers.story import EXPIRED, NEW_ROLE, REVOKED, UNHARMED, Story, tell
 
+pytestmark = pytest.mark.alone
+
 # They end a login at once on the replica that was asked, whatever their law elsewhere.
 LOCAL_AT_ONCE = {
     "session_nearcache", "session_tracking",

@@ -37,7 +37,7 @@ FAMILIES = [
     Family("refresh", "jwt_refresh", of_refresh=True),
 ]
 # Minutes at the longest, hang or not.
-pytestmark = pytest.mark.timeout(1_800 if FULL else 60)
+pytestmark = [pytest.mark.timeout(1_800 if FULL else 60), pytest.mark.alone]
 
 
 def report(capsys: pytest.CaptureFixture[str], what: str, began_s: float, said: object) -> None:
