@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -31,6 +32,7 @@ from loadtests.target import (
     running_arms,
 )
 from loadtests.trial_plans import spare_user
+from loadtests.trial_time import trials_end_ns
 
 # A block that takes this much longer than predicted hangs.
 DEADLINE_FACTOR = 4.0
@@ -72,6 +74,7 @@ def measure_block(
     """
     experiment = plan.experiment
     predicted_block_s = predicted_s(experiment, law_bounds_s(plan.facts)) / experiment.blocks
+    end_ns = trials_end_ns(experiment, block, plan.run_started_ns, time.monotonic_ns())
     with (
         start_generator(experiment.pool_users, experiment.generators) as generator,
         running_arms(
@@ -94,6 +97,7 @@ def measure_block(
             own_pids=own_pids(),
             admin_secret=plan.secrets.admin_secret,
             password=plan.secrets.password,
+            trials_end_ns=end_ns,
         )
         deadline_s = DEADLINE_FACTOR * predicted_block_s
         with placed(plan.placement, arms):

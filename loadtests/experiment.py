@@ -86,6 +86,7 @@ class _File(Table):
     precision: Annotated[float, Field(ge=0.001, le=1)] | None = None
     precise: Annotated[list[str], Field(min_length=1)] | None = None
     max_minutes: Positive | None = None
+    trials_within_minutes: Positive | None = None
 
 
 def strategies() -> list[str]:
@@ -143,6 +144,7 @@ def _to_model(name: str, file: _File) -> Experiment:
         generators=file.generators,
         groups=file.groups,
         gates=tuple(file.gate.rules),
+        trials_within_minutes=file.trials_within_minutes,
     )
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 from loadtests.model import ConfigurationError, Experiment, Phase
+from loadtests.plan import predicted_s
 from loadtests.search import Search
 from loadtests.server_flags import RESERVED
 
@@ -23,6 +25,7 @@ def check_whole(path: Path, experiment: Experiment, control: str | None) -> None
     _check_searches(path, experiment)
     _check_servers(path, experiment)
     _check_outages(path, experiment)
+    _check_trials_time(path, experiment)
     check_groups(f"{path}: groups", experiment)
 
 
@@ -148,6 +151,21 @@ def _check_outages(path: Path, experiment: Experiment) -> None:
     for key, value, allowed, holds in limits:
         if not holds:
             raise ConfigurationError(f"{path}: {key} = {value}; allowed: {allowed}")
+
+
+def _check_trials_time(path: Path, experiment: Experiment) -> None:
+    minutes = experiment.trials_within_minutes
+    if minutes is None:
+        return
+    key = f"{path}: trials_within_minutes = {minutes:g}"
+    rest = tuple(phase for phase in experiment.phases if phase.trials is None)
+    if len(rest) == len(experiment.phases):
+        raise ConfigurationError(f"{key}; allowed: only where a phase has `trials`")
+    least = predicted_s(replace(experiment, phases=rest)) / 60
+    if minutes < least:
+        raise ConfigurationError(
+            f"{key}; allowed: at least {least:.1f}, what all else than trials takes"
+        )
 
 
 def _check_searches(path: Path, experiment: Experiment) -> None:

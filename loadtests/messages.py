@@ -80,7 +80,8 @@ class ArmTarget:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Everything the generator needs for a block. `run_started_ns`: the run's monotonic zero."""
+    """Everything the generator needs for a block. `run_started_ns`: the run's monotonic zero;
+    `trials_end_ns`: when the block's trials are to be over (None: when all of them are)."""
 
     experiment: Experiment
     slices: tuple[PlannedSlice, ...]
@@ -90,6 +91,7 @@ class Order:
     own_pids: tuple[int, ...]
     admin_secret: str
     password: str
+    trials_end_ns: int | None = None
 
     def target(self, arm: str) -> ArmTarget:
         return next(target for target in self.targets if target.arm == arm)

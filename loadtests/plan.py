@@ -92,26 +92,32 @@ def _phase_s(
     if phase.outage is not None:
         return phase.rounds * experiment.groups * (phase.outage.trial_s + OUTAGE_FIXED_S)
     return _rounds(phase) * sum(
-        _slice_s(experiment, phase, arm, law_bounds_s) for arm in experiment.arms_in(phase)
+        slice_s(experiment, phase, arm, law_bounds_s) for arm in experiment.arms_in(phase)
     )
 
 
-def _slice_s(
+def slice_s(
     experiment: Experiment,
     phase: Phase,
     arm: Arm,
     law_bounds_s: Mapping[str, float | None] | None,
+    capacity_rps: float = USUAL_CAPACITY_RPS,
 ) -> float:
+    """About how long a slice takes, in seconds, of an arm that does `capacity_rps`."""
     if phase.browsers is not None:
         return phase.browsers.lasting_s(arm.grace_s)
     if phase.trials is None:
         return phase.guard_s + phase.slice_s + SLICE_FIXED_S
     unknown_s = 0.7 * phase.trials.ttl_s
     bound_s = unknown_s if law_bounds_s is None else law_bounds_s[arm.name]
-    return _trials_s(phase.trials, arm, slices_of(experiment, phase), bound_s)
+    slices = slices_of(experiment, phase)
+    trials_s = _trials_s(phase.trials, arm, slices, bound_s, capacity_rps)
+    return phase.guard_s + SLICE_FIXED_S + trials_s
 
 
-def _trials_s(trials: Trials, arm: Arm, slices: int, bound_s: float | None) -> float:
+def _trials_s(
+    trials: Trials, arm: Arm, slices: int, bound_s: float | None, capacity_rps: float
+) -> float:
     """Where a law allows a short time a revoke is announced at once, or seen when a cache's entry
     ends: a quarter of it in the mean, and all of it for the last look. Where the time is long, or
     there is no law, each trial waits for expiry."""
@@ -120,15 +126,14 @@ def _trials_s(trials: Trials, arm: Arm, slices: int, bound_s: float | None) -> f
         bound_s,
         replicas=arm.replicas,
         slices=slices,
-        capacity_rps=USUAL_CAPACITY_RPS,
+        capacity_rps=capacity_rps,
     )
-    turns = -(-sizes.trials // sizes.at_once)
     lives_s = float(trials.ttl_s) if bound_s is None else min(bound_s, trials.ttl_s)
     is_soon = bound_s is not None and bound_s <= SOON_S
     before_s = TRIAL_FIXED_S + EARLIEST_REVOKE_S + revoke_within_s(bound_s, trials.ttl_s) / 2
     refused_s = refusals_to_stop(sizes.probe_every_s) * sizes.probe_every_s
     waits_s = lives_s / 4 if is_soon else lives_s
-    return turns * (before_s + waits_s + refused_s) + (lives_s if is_soon else 0.0)
+    return sizes.turns * (before_s + waits_s + refused_s) + (lives_s if is_soon else 0.0)
 
 
 def _orders(experiment: Experiment, block: int, phase: Phase) -> list[list[str]]:

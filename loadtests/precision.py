@@ -30,6 +30,11 @@ def with_precision(
                     f"{path}: {key} = {value!r}; allowed: only beside `precision`"
                 )
         return experiment
+    if experiment.trials_within_minutes is not None:
+        raise ConfigurationError(
+            f"{path}: trials_within_minutes = {experiment.trials_within_minutes:g}; allowed: "
+            "not beside `precision`, whose blocks are as many as it takes"
+        )
     if max_minutes is None:
         raise ConfigurationError(
             f"{path}: max_minutes: missing; it must be given beside `precision`"

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from gevent import joinall, spawn
+from gevent import getcurrent, joinall, spawn
 
 from loadtests.client import Client, ExchangeFailed, Watchdog
 from loadtests.dispatcher import Alarm, new_alarm, wait_until
@@ -101,6 +101,8 @@ class Trial:
         self._credential = ""
         self._give_up_ns = 0
         self._enough_refusals = refusals_to_stop(plan.probe_every_s)
+        # By replica: connections that wait for their next probe's time, and who waits there.
+        self._asleep: list[dict[Alarm, Any]] = [{} for _ in plan.target.replicas]
         self.revoke: Revoke | None = None
         self.sightings = [Sightings() for _ in plan.target.replicas]
         self.ttl_s: float | None = None
@@ -161,10 +163,27 @@ class Trial:
         due_ns = started_ns + offset_ns + lane * spacing_ns
         with self._lines.borrowed(replica) as line:
             while not self._settled(seen) and due_ns < self._give_up_ns:
-                wait_until(line.alarm, due_ns)
+                self._sleep(replica, line.alarm, due_ns)
+                if self._settled(seen):
+                    return
                 self._ask(line, seen)
                 missed = max(0, time.monotonic_ns() - due_ns) // step_ns
                 due_ns += step_ns * (1 + missed)
+        if self._settled(seen):
+            self._wake(replica)
+
+    def _sleep(self, replica: int, alarm: Alarm, until_ns: int) -> None:
+        """Or until it is woken."""
+        self._asleep[replica][alarm] = getcurrent()
+        wait_until(alarm, until_ns)
+        self._asleep[replica].pop(alarm, None)
+
+    def _wake(self, replica: int) -> None:
+        """A settled replica's lanes: there are many where probes are dense, and the next trial
+        would wait for the turn of each."""
+        asleep, self._asleep[replica] = self._asleep[replica], {}
+        for alarm, prober in asleep.items():
+            alarm.at(time.monotonic_ns(), prober.switch)
 
     def _probe_late(self, replica: int, due_ns: int) -> None:
         spacing_ns = int(self._plan.probe_every_s * _NS_PER_S)

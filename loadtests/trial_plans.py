@@ -83,6 +83,11 @@ class Sizes:
     probe_every_s: float
     background_rps: float
 
+    @property
+    def turns(self) -> int:
+        """How often as many as go at once begin."""
+        return -(-self.trials // self.at_once)
+
 
 def sizes_of(
     trials: Trials, bound_s: float | None, *, replicas: int, slices: int, capacity_rps: float
@@ -122,8 +127,7 @@ def _even(count: int, at_most: int) -> int:
 def longest_s(sizes: Sizes, ttl_s: int) -> float:
     """An upper bound for a slice: every victim lives out its credential, and is looked for again
     afterwards."""
-    turns = -(-sizes.trials // sizes.at_once)
-    return (turns + 1) * (ttl_s + 1.0)
+    return (sizes.turns + 1) * (ttl_s + 1.0)
 
 
 def slices_of(experiment: Experiment, phase: Phase) -> int:

@@ -51,7 +51,10 @@ class Line:
 
 
 class Visitor:
-    """Walks its own accounts in turn and takes the replicas in turn, so load is even on both."""
+    """Walks its own accounts in turn and takes the replicas in turn, so load is even on both.
+
+    `done_ns`: when its last request was done, on the monotonic clock; 0 before the first.
+    """
 
     def __init__(
         self,
@@ -81,6 +84,7 @@ class Visitor:
         ]
         self._next_account = 0
         self._next_line = number
+        self.done_ns = 0
 
     def account(self) -> Account:
         """The next of this user's accounts; logs in first where it has none."""
@@ -165,7 +169,7 @@ class Visitor:
     def _log_in_again(self, account: Account) -> None:
         line = self._line()
         request = line.requests.login(account.user_id, self.password)
-        if 0 < self._call(line, LOGIN, request, time.monotonic_ns()) < 400:
+        if 0 < self._call(line, LOGIN, request, self.done_ns) < 400:
             account.csrf_token = json.loads(line.client.body).get("csrf_token", "")
             account.credential = self._granted(line.client)
 
@@ -183,6 +187,7 @@ class Visitor:
         except ExchangeFailed as failure:
             outcome = failure.outcome
             client.done_ns = time.monotonic_ns()
+        self.done_ns = client.done_ns
         stamp = (
             endpoint.name,
             outcome,

@@ -29,6 +29,7 @@ from loadtests.model import REFRESHING, Load, Phase, PlannedSlice, SliceRecord, 
 from loadtests.placement import worker_cpu
 from loadtests.probing import Searches, await_end
 from loadtests.trial_plans import longest_s, sizes_of, slices_of
+from loadtests.trial_time import last_begin_ns
 from loadtests.trials import run_trials
 
 _NS_PER_S = 1_000_000_000
@@ -155,14 +156,19 @@ class Walk:
             guard_s=phase.guard_s,
             longest_s=longest_s(sizes, trials.ttl_s),
         )
-        record, tried = self._beside(part, lambda: run_trials(self._order, planned, trials, sizes))
+        until_ns = last_begin_ns(
+            self._order, planned, sizes, time.monotonic_ns(), self._mean_capacity_rps
+        )
+        record, tried = self._beside(
+            part, lambda: run_trials(self._order, planned, trials, sizes, until_ns)
+        )
         offered_rps = record.offered / record.duration_s + tried.probes_rps
         fraction = offered_rps / capacity_rps if capacity_rps else 0.0
         asked = trials.background_fraction
         for line in tried.lines:
             loaded = replace(line, load_fraction=fraction, load_asked=asked)
             self._emit(Message(revocation=loaded))
-        return record
+        return replace(record, not_begun=tried.not_begun)
 
     def _with_browsers(self, planned: PlannedSlice, phase: Phase, attempt: int) -> SliceRecord:
         browsers = phase.browsers

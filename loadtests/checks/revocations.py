@@ -15,6 +15,7 @@ from loadtests.checks.rules import (
     REACCEPTANCE,
     SPARSE_PROBES,
     TRIALS_LOST,
+    TRIALS_NOT_BEGUN,
 )
 from loadtests.model import Finding, LawRecord, Phase, RevocationRecord, SliceRecord
 
@@ -36,7 +37,7 @@ def revocation_findings(
     """What to say about an arm's trials in a phase; nothing where it has none.
 
     `slices` are those of the arm in the phase: each should have given a line for each of
-    `per_slice` trials and every replica. `law` None: it was never learnt.
+    `per_slice` trials that it had time for, and every replica. `law` None: it was never learnt.
     """
     if phase.trials is None:
         return []
@@ -48,6 +49,7 @@ def revocation_findings(
         *_false_rejects(phase, arm, slices),
         *_sparse(phase, arm, trials),
         *_load_missed(phase, arm, trials),
+        *_not_begun(phase, arm, slices, per_slice),
         *_lost(phase, arm, trials, slices, per_slice),
     ]
 
@@ -124,6 +126,15 @@ def _load_missed(phase: Phase, arm: str, trials: Sequence[RevocationRecord]) -> 
         yield LOAD_MISSED.found(arm, phase.name, detail)
 
 
+def _not_begun(
+    phase: Phase, arm: str, slices: Sequence[SliceRecord], per_slice: int
+) -> Iterator[Finding]:
+    not_begun = sum(each.not_begun for each in slices)
+    if not_begun:
+        detail = f"{not_begun} of {per_slice * len(slices)} trials"
+        yield TRIALS_NOT_BEGUN.found(arm, phase.name, detail)
+
+
 def _lost(
     phase: Phase,
     arm: str,
@@ -131,7 +142,8 @@ def _lost(
     slices: Sequence[SliceRecord],
     per_slice: int,
 ) -> Iterator[Finding]:
-    expected = max(len(trials), per_slice * sum(s.replicas for s in slices))
+    planned = sum(s.replicas * (per_slice - s.not_begun) for s in slices)
+    expected = max(len(trials), planned)
     lost = expected - sum(t.is_telling for t in trials)
     if lost:
         yield TRIALS_LOST.found(arm, phase.name, f"{lost} of {expected} replica-trials")

@@ -179,6 +179,13 @@ LOAD_MISSED = Rule(
     "read the lags as those of the load there was; `load_fraction` of each line says it. Where "
     "probes alone are more than the load, raise `probe_every_s`",
 )
+TRIALS_NOT_BEGUN = Rule(
+    "trials_not_begun",
+    "warning",
+    "the run's time was over before some of its trials could begin",
+    "read the laws as tried less often: their bounds on failures say how often; raise "
+    "`trials_within_minutes`",
+)
 TRIALS_LOST = Rule(
     "trials_lost",
     "warning",

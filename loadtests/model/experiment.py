@@ -161,7 +161,8 @@ class Experiment:
     """What a TOML file asks for. `arms` holds the control too, named `<arm>#2`.
 
     `blocks` are the fewest where a `precision` is asked for. `groups`: the arms of outages go in
-    so many, one after the other, where all at once are too much for a machine.
+    so many, one after the other, where all at once are too much for a machine. Revocation trials
+    for which a run of `trials_within_minutes` has no time left are not begun; None: all are.
     """
 
     name: str
@@ -182,6 +183,7 @@ class Experiment:
     groups: int = 1
     gates: tuple[str, ...] = ()
     precision: Precision | None = None
+    trials_within_minutes: float | None = None
 
     def arm(self, name: str) -> Arm:
         return next(arm for arm in self.arms if arm.name == name)

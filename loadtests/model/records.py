@@ -110,7 +110,7 @@ class SliceRecord:
     `pool_exhausted` those that found no idle user. `cpu_mhz` is the clock of the servers' CPUs and
     `throttled` how often heat held a CPU back; null where not readable. `workers` is empty where
     one process generated all of the load. `added_delay` is of the slice and its guard, null where
-    no proxy stands before a store.
+    no proxy stands before a store. `not_begun`: revocation trials for which there was no time.
     """
 
     block: int
@@ -141,6 +141,7 @@ class SliceRecord:
     workers: tuple[WorkerShare, ...] = ()
     sent: int | None = None
     mean_under_way: float | None = None
+    not_begun: int = 0
     schema: int = SCHEMA
 
 

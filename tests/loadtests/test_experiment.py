@@ -162,6 +162,9 @@ def test_every_cache_of_the_population_meets_all_hits_and_all_misses() -> None:
         ("rounds = 3", "rounds = 3\nslice_s = inf", ["phases.0.slice_s = inf", "finite"]),
         ("rounds = 3", "rounds = 3\nslice_s = nan", ["phases.0.slice_s = nan", "finite"]),
         ("rounds = 3", "rounds = 3\nguard_s = -0.1", ["phases.0.guard_s = -0.1", "equal to 0"]),
+        ("seed = 3", "trials_within_minutes = 0", ["trials_within_minutes = 0", "greater than 0"]),
+        ("seed = 3", "trials_within_minutes = 0.1",
+         ["trials_within_minutes = 0.1; allowed: at least ", "all else than trials takes"]),
         ("rounds = 3", "rounds = 0", ["phases.0.rounds = 0", "greater than or equal to 1"]),
         ("seed = 3", "warm_up_s = -1", ["warm_up_s = -1", "greater than 0"]),
         ("seed = 3", "request_timeout_s = 0", ["request_timeout_s = 0", "greater than 0"]),
@@ -212,6 +215,21 @@ def test_bad_input_names_the_key_the_value_and_what_is_allowed(
     assert old in GOOD
     line = refusal(tmp_path, GOOD.replace(old, new, 1))
     assert [part for part in says if part not in line] == [], line
+
+
+def test_only_trials_can_be_fewer_in_a_given_time(tmp_path: Path) -> None:
+    timed = GOOD.replace("seed = 3", "trials_within_minutes = 9")
+    path = tmp_path / "mine.toml"
+    path.write_text(timed)
+    assert read(path).trials_within_minutes == 9
+    untried = timed[: timed.rindex("[[phases]]")]
+    assert refusal(tmp_path, untried).startswith(
+        "trials_within_minutes = 9; allowed: only where a phase has `trials`"
+    )
+    precise = f"precision = 0.05\nmax_minutes = 30\n{timed}"
+    assert refusal(tmp_path, precise).startswith(
+        "trials_within_minutes = 9; allowed: not beside `precision`"
+    )
 
 
 @pytest.mark.parametrize("tables", ["arms", "phases"])

@@ -177,6 +177,26 @@ def test_phases_have_the_arms_they_name(folder: Path) -> None:
     assert len(arms) == 2 + 2 + 1
 
 
+def test_without_time_a_run_makes_few_trials_and_says_so(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    folder = tmp_path_factory.mktemp("hurried")
+    # As soon as the servers stand the time is over.
+    text = LAB.replace("seed = 3", "seed = 3\ntrials_within_minutes = 0.1")
+    process = start(folder, text=text.replace("per_slice = 3", "per_slice = 6, concurrent = 2"))
+    _output, errors = process.communicate(timeout=2 * START_S)
+    assert errors == ""
+    assert process.returncode in {0, 3}
+    record = run_store.read_run(the_run(folder))
+    assert {each.not_begun for each in slices(folder) if each.phase == "loaded"} == {4}
+    told = {(line.arm, line.trial) for line in trials(folder) if line.phase == "loaded"}
+    assert told == {(arm, trial) for arm in ("session_tracking", "jwt_hs256") for trial in (0, 1)}
+    found = {(f.arm, f.phase): f.message for f in record.findings if f.name == "trials_not_begun"}
+    assert found["jwt_hs256", "loaded"].endswith(": 4 of 6 trials")
+    assert [each for each in record.findings if each.name in STRICT] == []
+    assert left_behind(folder) == []
+
+
 def test_it_ends_in_a_report(folder: Path) -> None:
     reported = subprocess.run(
         [sys.executable, "-m", "analysis", "report", str(the_run(folder))],

@@ -58,6 +58,17 @@ def test_a_run_walks_every_planned_slice(finished: tuple[Path, str, int]) -> Non
     assert {arm for *_rest, arm in walked} == set(arms)
 
 
+def test_as_many_are_under_way_in_a_closed_loop_as_there_are_users(
+    finished: tuple[Path, str, int],
+) -> None:
+    folder, _output, _status = finished
+    closed = [each for each in slices(folder) if not each.load.is_open]
+    assert closed
+    for each in closed:
+        assert each.mean_under_way is not None
+        assert 0.95 * (each.load.users or 0) <= each.mean_under_way <= (each.load.users or 0)
+
+
 def test_the_status_says_valid_or_invalid(finished: tuple[Path, str, int]) -> None:
     folder, output, status = finished
     run: RunRecord = run_store.read_run(the_run(folder))

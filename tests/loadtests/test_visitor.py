@@ -16,8 +16,9 @@ from loadtests.client import ExchangeFailed, Watchdog
 from loadtests.messages import ArmTarget, Credential, ReplicaAddress
 from loadtests.model import Carrier
 from loadtests.recorder import Stamp
+from loadtests.scenarios import journey
 from loadtests.store_server import start_store
-from loadtests.visitor import Visitor, describe, owned
+from loadtests.visitor import Account, Visitor, describe, owned
 from tests.loadtests.scripted_server import Step, answer, close, hang, reset, response, scripted
 from tests.servers.processes import CHEAP_LOGIN, PASSWORD, Replica, bearer, replicas, running
 
@@ -179,6 +180,19 @@ def test_a_failed_exchange_leaves_a_stamp_with_its_outcome(step: Step, outcome: 
     assert (stamp.endpoint, stamp.outcome) == ("GET /me", outcome)
     assert due_ns == stamp.due_ns <= stamp.sent_ns < stamp.done_ns <= now_ns()
     assert str(describe(stamp)["exception"]) == str(outcome)
+
+
+def test_what_follows_is_due_when_the_last_answer_was_in() -> None:
+    with at_real("jwt_hs256", "bearer") as (visit, _):
+        journey.iterate(visit.visitor, 7)
+        # Logged out, as it turns out.
+        visit.visitor.me_or_log_in(Account("user-000000", "nothing", ""), visit.visitor.done_ns)
+    assert [(stamp.endpoint, stamp.outcome) for stamp in visit.stamps] == [
+        ("POST /login", 200), *[("GET /me", 200)] * 5, ("POST /logout", 202),
+        ("GET /me", 401), ("POST /login", 200),
+    ]  # fmt: skip
+    dues_ns = [stamp.due_ns for stamp in visit.stamps]
+    assert dues_ns == [7, *(stamp.done_ns for stamp in visit.stamps[:-1])]
 
 
 def test_a_replica_that_is_gone_does_not_hold_up_the_others() -> None:

@@ -180,6 +180,17 @@ def test_other_phases_are_not_asked() -> None:
     assert revocation_findings(a_phase("capacity"), "none", [], [rejected], None, 0) == []
 
 
+def test_trials_that_there_was_no_time_for_are_told_and_not_missed() -> None:
+    slices = [a_slice(phase="revocation", replicas=2, not_begun=each) for each in (0, 2, 1)]
+    begun = [a_trial()] * 2 * (3 * PER_SLICE - 3)
+    (finding,) = findings(begun, slices)
+    assert (finding.name, finding.severity) == ("trials_not_begun", "warning")
+    assert finding.message.endswith(f": 3 of {3 * PER_SLICE} trials")
+    assert [each.name for each in findings(begun[1:], slices)] == [
+        "trials_not_begun", "trials_lost",
+    ]  # fmt: skip
+
+
 def test_trials_without_a_line_are_missed() -> None:
     slices = [a_slice(phase="revocation", replicas=2)] * 3
     (finding,) = findings([a_trial()], slices)
