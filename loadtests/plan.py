@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from loadtests.model import SOON_S, Arm, Experiment, Phase, PlannedSlice, Trials
 from loadtests.trial_plans import (
     EARLIEST_REVOKE_S,
+    LATER_S,
+    YOUNG_S,
     refusals_to_stop,
     revoke_within_s,
     sizes_of,
@@ -118,9 +120,10 @@ def slice_s(
 def _trials_s(
     trials: Trials, arm: Arm, slices: int, bound_s: float | None, capacity_rps: float
 ) -> float:
-    """Where a law allows a short time a revoke is announced at once, or seen when a cache's entry
-    ends: a quarter of it in the mean, and all of it for the last look. Where the time is long, or
-    there is no law, each trial waits for expiry."""
+    """Where a law allows a short time a revoke is taken to be announced, or, where the revokes come
+    at any age of a cache's entry, to be seen when that ends, half of its life later in the mean;
+    the last look waits for all of it. Where the time is long, or there is no law, each trial waits
+    for expiry."""
     sizes = sizes_of(
         trials,
         bound_s,
@@ -132,8 +135,9 @@ def _trials_s(
     is_soon = bound_s is not None and bound_s <= SOON_S
     before_s = TRIAL_FIXED_S + EARLIEST_REVOKE_S + revoke_within_s(bound_s, trials.ttl_s) / 2
     refused_s = refusals_to_stop(sizes.probe_every_s) * sizes.probe_every_s
-    waits_s = lives_s / 4 if is_soon else lives_s
-    return sizes.turns * (before_s + waits_s + refused_s) + (lives_s if is_soon else 0.0)
+    is_told = is_soon and lives_s <= YOUNG_S
+    waits_s = 0.0 if is_told else lives_s / 2 if is_soon else lives_s
+    return sizes.turns * (before_s + waits_s + refused_s) + (lives_s or LATER_S if is_soon else 0.0)
 
 
 def _orders(experiment: Experiment, block: int, phase: Phase) -> list[list[str]]:

@@ -21,14 +21,12 @@ from loadtests.dispatcher import Alarm, new_alarm, wait_until
 from loadtests.http_messages import Requests
 from loadtests.messages import ArmTarget
 from loadtests.sightings import Revoke, Sightings, revoke_outcome
-from loadtests.trial_plans import TrialPlan, refusals_to_stop
+from loadtests.trial_plans import LATER_S, TrialPlan, refusals_to_stop
 
 # What a trial's victim is made; no user begins as one.
 NEW_ROLE = "moved"
 EXPIRY_MARGIN_S = 0.5
 LATE_PROBES = 3
-# When a replica that refused at once, as its law says, is looked at again.
-LATER_S = 1.0
 # Of a replica's connections: one after the other, each would find its server cold.
 OPENED_AT_ONCE = 8
 _NS_PER_S = 1_000_000_000

@@ -16,6 +16,8 @@ YOUNG_S = 0.5
 # So many refusals in a row end a trial; where probes are sparse fewer, so that it does not drag.
 REFUSALS_TO_STOP, LEAST_REFUSALS_TO_STOP = 20, 5
 REFUSED_FOR_S = 0.1
+# When a replica that refused at once, as its law says, is looked at again.
+LATER_S = 1.0
 # Trials that overlap may take this share of the load with their probes, or of the capacity where
 # hardly any load is asked for.
 PROBES_OF_LOAD, PROBES_OF_CAPACITY = 0.8, 0.2

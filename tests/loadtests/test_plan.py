@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from loadtests.block import most_victims, server_settings
 from loadtests.experiment import find, read
-from loadtests.model import Experiment, PlannedSlice
-from loadtests.plan import at_once, expected_slices, plan_block, predicted_s
+from loadtests.model import Experiment, PlannedSlice, Trials
+from loadtests.plan import at_once, expected_slices, plan_block, predicted_s, slice_s
+from loadtests.trial_plans import LATER_S
 from tests.builders import a_phase, an_arm, an_experiment
 
 
@@ -171,3 +172,20 @@ def test_tabs_are_expected_to_outlast_their_grace() -> None:
     assert tabs_for_s(0.0) == tabs_for_s(5.0)
     rounds = a_phase("tabs").rounds
     assert tabs_for_s(20.0) == pytest.approx(tabs_for_s(0.0) + 13.0 * rounds)
+
+
+def test_trials_are_expected_to_wait_as_their_law_lets_them() -> None:
+    arm, trials = an_arm("one", replicas=4), Trials(10, 1, 0.005, ttl_s=3, background_fraction=0.0)
+    phase = a_phase("revocation", rounds=1, trials=trials)
+    experiment = an_experiment(arms=(arm,), phases=(phase,))
+
+    def lasts_s(bound_s: float | None) -> float:
+        return slice_s(experiment, phase, arm, {"one": bound_s})
+
+    # Told at once; the last look comes when the law's time has passed, and some time it must.
+    assert lasts_s(0.0) == pytest.approx(lasts_s(0.4) + LATER_S - 0.4)
+    assert lasts_s(0.5) == pytest.approx(lasts_s(0.4) + 0.1)
+    # A cache's entry of 1 s: revoked at any age, half a second before it ends.
+    assert lasts_s(1.0) == pytest.approx(lasts_s(0.5) + 0.5 + 10 * (0.5 + (1.0 - 0.1) / 2))
+    assert lasts_s(None) == lasts_s(3.0)
+    assert lasts_s(3.0) > 10 * 3.0

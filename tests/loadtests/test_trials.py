@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from loadtests.model import RevocationRecord
-from loadtests.trial import LATE_PROBES, LATER_S
-from loadtests.trial_plans import PATIENCE_S, lanes_for, refusals_to_stop
+from loadtests.trial import LATE_PROBES
+from loadtests.trial_plans import LATER_S, PATIENCE_S, lanes_for, refusals_to_stop
 from tests.loadtests.lagging_replicas import SIZES, TRIALS, Accounts, tried
 
 
