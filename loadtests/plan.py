@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from loadtests.model import SOON_S, Arm, Experiment, Phase, PlannedSlice, Trials
 from loadtests.trial_plans import (
@@ -30,6 +31,26 @@ TRIAL_FIXED_S = 0.01
 USUAL_CAPACITY_RPS = 8_000.0
 # Before an outage of all arms: a store anew, everybody minted and warm. Also measured.
 OUTAGE_FIXED_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class SliceTime:
+    """About how long a slice takes, in seconds: of revocation trials so many `turns` of `turn_s`
+    each, and what comes before and after them."""
+
+    before_s: float
+    turns: int = 0
+    turn_s: float = 0.0
+    after_s: float = 0.0
+
+    @property
+    def whole_s(self) -> float:
+        return self.before_s + self.turns * self.turn_s + self.after_s
+
+    @property
+    def least_s(self) -> float:
+        """With the first turn alone."""
+        return replace(self, turns=min(1, self.turns)).whole_s
 
 
 def plan_block(experiment: Experiment, block: int) -> list[PlannedSlice]:
@@ -94,32 +115,33 @@ def _phase_s(
     if phase.outage is not None:
         return phase.rounds * experiment.groups * (phase.outage.trial_s + OUTAGE_FIXED_S)
     return _rounds(phase) * sum(
-        slice_s(experiment, phase, arm, law_bounds_s) for arm in experiment.arms_in(phase)
+        slice_time(experiment, phase, arm, law_bounds_s).whole_s
+        for arm in experiment.arms_in(phase)
     )
 
 
-def slice_s(
+def slice_time(
     experiment: Experiment,
     phase: Phase,
     arm: Arm,
     law_bounds_s: Mapping[str, float | None] | None,
     capacity_rps: float = USUAL_CAPACITY_RPS,
-) -> float:
-    """About how long a slice takes, in seconds, of an arm that does `capacity_rps`."""
+) -> SliceTime:
+    """Of an arm that does `capacity_rps`."""
     if phase.browsers is not None:
-        return phase.browsers.lasting_s(arm.grace_s)
+        return SliceTime(phase.browsers.lasting_s(arm.grace_s))
     if phase.trials is None:
-        return phase.guard_s + phase.slice_s + SLICE_FIXED_S
+        return SliceTime(phase.guard_s + phase.slice_s + SLICE_FIXED_S)
     unknown_s = 0.7 * phase.trials.ttl_s
     bound_s = unknown_s if law_bounds_s is None else law_bounds_s[arm.name]
     slices = slices_of(experiment, phase)
-    trials_s = _trials_s(phase.trials, arm, slices, bound_s, capacity_rps)
-    return phase.guard_s + SLICE_FIXED_S + trials_s
+    trials = _trials_time(phase.trials, arm, slices, bound_s, capacity_rps)
+    return replace(trials, before_s=phase.guard_s + SLICE_FIXED_S)
 
 
-def _trials_s(
+def _trials_time(
     trials: Trials, arm: Arm, slices: int, bound_s: float | None, capacity_rps: float
-) -> float:
+) -> SliceTime:
     """Where a law allows a short time a revoke is taken to be announced, or, where the revokes come
     at any age of a cache's entry, to be seen when that ends, half of its life later in the mean;
     the last look waits for all of it. Where the time is long, or there is no law, each trial waits
@@ -137,7 +159,12 @@ def _trials_s(
     refused_s = refusals_to_stop(sizes.probe_every_s) * sizes.probe_every_s
     is_told = is_soon and lives_s <= YOUNG_S
     waits_s = 0.0 if is_told else lives_s / 2 if is_soon else lives_s
-    return sizes.turns * (before_s + waits_s + refused_s) + (lives_s or LATER_S if is_soon else 0.0)
+    return SliceTime(
+        before_s=0.0,
+        turns=sizes.turns,
+        turn_s=before_s + waits_s + refused_s,
+        after_s=lives_s or LATER_S if is_soon else 0.0,
+    )
 
 
 def _orders(experiment: Experiment, block: int, phase: Phase) -> list[list[str]]:

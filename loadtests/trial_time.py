@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 
 from loadtests.messages import Order
 from loadtests.model import Experiment, PlannedSlice
-from loadtests.plan import slice_s
-from loadtests.trial_plans import Sizes
+from loadtests.plan import SliceTime, slice_time
 
 _NS_PER_S = 1_000_000_000
 
@@ -24,11 +23,7 @@ def trials_end_ns(
 
 
 def last_begin_ns(
-    order: Order,
-    planned: PlannedSlice,
-    sizes: Sizes,
-    now_ns: int,
-    capacity_rps: Callable[[str], float],
+    order: Order, planned: PlannedSlice, now_ns: int, capacity_rps: Callable[[str], float]
 ) -> int | None:
     """Later than that no trial of the slice that starts now begins, but for the first turn; None:
     each begins when its turn comes. `capacity_rps` is asked for each arm's."""
@@ -36,21 +31,26 @@ def last_begin_ns(
         return None
     experiment = order.experiment
     bounds_s = {target.arm: target.law_bound_s for target in order.targets}
-    needs_s, others_s = list[float](), 0.0
-    for each in order.slices[order.slices.index(planned) :]:
-        phase, arm = experiment.phase(each.phase), experiment.arm(each.arm)
-        need_s = slice_s(experiment, phase, arm, bounds_s, capacity_rps(each.arm))
-        if phase.trials is not None:
-            needs_s.append(need_s)
-        else:
-            others_s += need_s
-    left_s = (order.trials_end_ns - now_ns) / _NS_PER_S - others_s
-    turn_s = needs_s[0] / sizes.turns
-    return now_ns + int(max(0.0, allowed_s(left_s, needs_s) - turn_s) * _NS_PER_S)
+    times = [
+        slice_time(
+            experiment,
+            experiment.phase(each.phase),
+            experiment.arm(each.arm),
+            bounds_s,
+            capacity_rps(each.arm),
+        )
+        for each in order.slices[order.slices.index(planned) :]
+    ]
+    left_s = (order.trials_end_ns - now_ns) / _NS_PER_S
+    last_begin_s = allowed_s(left_s, times) - times[0].turn_s - times[0].after_s
+    return now_ns + int(last_begin_s * _NS_PER_S)
 
 
-def allowed_s(left_s: float, needs_s: Sequence[float]) -> float:
-    """How long the first of those that need `needs_s` may take when all have `left_s`: whatever
-    the others do not need; where it does not suffice for all, its share by need."""
-    own_s, all_s = needs_s[0], sum(needs_s)
-    return max(left_s - (all_s - own_s), left_s * own_s / all_s)
+def allowed_s(left_s: float, times: Sequence[SliceTime]) -> float:
+    """How long the first of the slices that need `times` may take when all have `left_s`. Every
+    slice has its first turn, however little is left; of the rest the first has whatever the
+    others do not need, or, where it does not suffice for all, its share by need."""
+    more_s = [time.whole_s - time.least_s for time in times]
+    rest_s = max(0.0, left_s - sum(time.least_s for time in times))
+    share = more_s[0] / sum(more_s) if sum(more_s) else 1.0
+    return times[0].least_s + max(rest_s - sum(more_s[1:]), rest_s * share)

@@ -156,9 +156,8 @@ class Walk:
             guard_s=phase.guard_s,
             longest_s=longest_s(sizes, trials.ttl_s),
         )
-        until_ns = last_begin_ns(
-            self._order, planned, sizes, time.monotonic_ns(), self._mean_capacity_rps
-        )
+        now_ns = time.monotonic_ns()
+        until_ns = last_begin_ns(self._order, planned, now_ns, self._mean_capacity_rps)
         record, tried = self._beside(
             part, lambda: run_trials(self._order, planned, trials, sizes, until_ns)
         )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from loadtests.block import most_victims, server_settings
 from loadtests.experiment import find, read
 from loadtests.model import Experiment, PlannedSlice, Trials
-from loadtests.plan import at_once, expected_slices, plan_block, predicted_s, slice_s
+from loadtests.plan import at_once, expected_slices, plan_block, predicted_s, slice_time
 from loadtests.trial_plans import LATER_S
 from tests.builders import a_phase, an_arm, an_experiment
 
@@ -180,7 +180,7 @@ def test_trials_are_expected_to_wait_as_their_law_lets_them() -> None:
     experiment = an_experiment(arms=(arm,), phases=(phase,))
 
     def lasts_s(bound_s: float | None) -> float:
-        return slice_s(experiment, phase, arm, {"one": bound_s})
+        return slice_time(experiment, phase, arm, {"one": bound_s}).whole_s
 
     # Told at once; the last look comes when the law's time has passed, and some time it must.
     assert lasts_s(0.0) == pytest.approx(lasts_s(0.4) + LATER_S - 0.4)
