@@ -52,5 +52,5 @@ def allowed_s(left_s: float, times: Sequence[SliceTime]) -> float:
     others do not need, or, where it does not suffice for all, its share by need."""
     more_s = [time.whole_s - time.least_s for time in times]
     rest_s = max(0.0, left_s - sum(time.least_s for time in times))
-    share = more_s[0] / sum(more_s) if sum(more_s) else 1.0
+    share = more_s[0] / (sum(more_s) or 1.0)
     return times[0].least_s + max(rest_s - sum(more_s[1:]), rest_s * share)

@@ -187,5 +187,9 @@ def test_trials_are_expected_to_wait_as_their_law_lets_them() -> None:
     assert lasts_s(0.5) == pytest.approx(lasts_s(0.4) + 0.1)
     # A cache's entry of 1 s: revoked at any age, half a second before it ends.
     assert lasts_s(1.0) == pytest.approx(lasts_s(0.5) + 0.5 + 10 * (0.5 + (1.0 - 0.1) / 2))
+    guarded = slice_time(
+        experiment, dataclasses.replace(phase, guard_s=phase.guard_s + 2.0), arm, {"one": None}
+    )
+    assert guarded.whole_s == pytest.approx(lasts_s(None) + 2.0)
     assert lasts_s(None) == lasts_s(3.0)
     assert lasts_s(3.0) > 10 * 3.0
